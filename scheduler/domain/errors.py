@@ -1,0 +1,85 @@
+"""Every error the tool raises on purpose, and the exit code each one ends the command with.
+
+    CarbonschedError                1
+    ├── InvalidInput                2   a file, flag or value that cannot be meant
+    │   └── UnknownName             2   a name that is not there; says which are
+    ├── Infeasible                  3   no placement keeps every constraint
+    ├── SourceUnavailable           4   an intensity source gave no usable answer
+    │   └── NotCovered              4   the source has no such zone, year or basis
+    ├── ClusterUnreachable          5   a cluster did not answer
+    ├── ClusterRefused              1   a cluster answered no
+    ├── BasisMismatch               1   two intensity bases were about to meet
+    └── StoreError                  1   the state folder or its database cannot be used
+
+The command line is the only place that catches them: it prints ``error:`` and ``hint:``, each on one line.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class CarbonschedError(Exception):
+    """Base of all errors raised on purpose; `message` names the thing, `hint` names the way out."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InvalidInput(CarbonschedError, ValueError):
+    """A file, a flag or a value that cannot be what was meant; a `ValueError`, so validators may raise it."""
+
+    exit_code = 2
+
+
+class UnknownName(InvalidInput):
+    """A name that nothing answers to; the hint lists the nearest and the known ones."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        nearest = difflib.get_close_matches(name, names, n=1)
+        listed = ", ".join(names) if names else "none"
+        guess = f"did you mean {nearest[0]!r}? " if nearest else ""
+        super().__init__(f"unknown {kind} {name!r}", hint=f"{guess}known: {listed}")
+        self.kind = kind
+        self.name = name
+
+
+class Infeasible(CarbonschedError):
+    """No placement keeps every constraint of the job; the hint says what to relax and by how much."""
+
+    exit_code = 3
+
+
+class SourceUnavailable(CarbonschedError):
+    """An intensity source gave no usable answer."""
+
+    exit_code = 4
+
+
+class NotCovered(SourceUnavailable):
+    """A source has no such zone, year, basis or hour; the hint lists what it has."""
+
+
+class ClusterUnreachable(CarbonschedError):
+    """A cluster did not answer in time; what runs there is unknown, not lost."""
+
+    exit_code = 5
+
+
+class ClusterRefused(CarbonschedError):
+    """A cluster answered and said no."""
+
+
+class BasisMismatch(CarbonschedError):
+    """Two intensities of different basis were about to be compared or added."""
+
+
+class StoreError(CarbonschedError):
+    """The state folder or the database in it cannot be used."""
