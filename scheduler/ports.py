@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol
@@ -104,14 +104,22 @@ class Launch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What a cluster says of one submission; `absent` means that it knows none of that id."""
+    """What a cluster says of one submission; `absent` means that it knows none of that id.
+
+    Args:
+        message, error_type: the cluster's own words.
+        node_id: where the entrypoint runs, needed to read its evidence.
+        exit_code: what the entrypoint ended with, where the cluster knows it.
+        metadata: what `Launch.metadata` said.
+    """
 
     sid: str
     status: JobStatus
     message: str = ""
     error_type: str = ""
     node_id: str = ""
-    metadata: Mapping[str, str]
+    exit_code: int | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

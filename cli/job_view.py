@@ -1,0 +1,247 @@
+"""A job as people and machines see it: its state and why, what comes next and when, what it emitted so far."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from cli import accounting, wiring
+from cli.console import say, table
+from scheduler.domain.duration import format_duration
+from scheduler.domain.errors import CarbonschedError
+from scheduler.domain.instant import format_instant
+from scheduler.execution.clock import SystemClock
+from scheduler.execution.engine import next_segment
+from scheduler.records.gather import JobHistory, gather
+from scheduler.records.rows import FINAL, EventRow, JobRow, JobState, PlanRow, SegmentRow
+from scheduler.records.store import Store
+from scheduler.reporting.as_json import job_json
+from scheduler.reporting.job_report import JobReport
+from scheduler.reporting.markdown import kg_text
+
+_REFRESH: Final = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobView:
+    """What is shown of a job.
+
+    Args:
+        next_action, next_at: what comes next by the plan, and when.
+        report: its account so far; None where it cannot be made, `no_report` says why.
+    """
+
+    row: JobRow
+    plan: PlanRow
+    segments: tuple[SegmentRow, ...]
+    history: JobHistory
+    next_action: str
+    next_at: datetime | None
+    report: JobReport | None
+    no_report: str
+
+    @property
+    def last(self) -> SegmentRow | None:
+        """The newest segment."""
+        return self.segments[-1] if self.segments else None
+
+    @property
+    def cluster(self) -> str | None:
+        """Where it is, or goes next."""
+        if self.last is not None and (self.last.phase != "over" or self.row.state in FINAL):
+            return self.last.cluster
+        ahead = next_segment(self.plan, list(self.segments))
+        return ahead.cluster if ahead else None
+
+
+def view(store: Store, row: JobRow, now: datetime) -> JobView:
+    """Everything there is to see of a job."""
+    with store.reading() as tx:
+        plan = tx.newest_plans([row.id])[row.id]
+        segments = tuple(tx.segments(row.id))
+        history = gather(tx, wiring.evidence(), row, now=now)
+    action, at = _next(row, plan, segments)
+    report, problem = None, ""
+    try:
+        report = accounting.one(store, history)
+    except CarbonschedError as exc:
+        problem = exc.message
+    return JobView(
+        row=row, plan=plan, segments=segments, history=history, next_action=action, next_at=at, report=report,
+        no_report=problem,
+    )  # fmt: skip
+
+
+def _next(row: JobRow, plan: PlanRow, segments: Sequence[SegmentRow]) -> tuple[str, datetime | None]:
+    """What comes next, and when."""
+    live = next((s for s in segments if s.phase != "over"), None)
+    if row.state in FINAL:
+        return "", None
+    if row.wanted != "run":
+        return ("release it" if row.state == JobState.HELD else row.wanted), None
+    if live is not None:
+        return ("finish" if live.is_last else "suspend"), live.planned_end
+    ahead = next_segment(plan, list(segments))
+    if row.state == JobState.QUEUED or ahead is None:
+        return "plan", None
+    return ("resume" if any(s.end == "suspended" for s in segments) else "start"), ahead.start
+
+
+def as_json(shown: JobView) -> dict[str, object]:
+    """One entry of `list --json`."""
+    row, last, account = shown.row, shown.last, shown.report.account if shown.report else None
+    return {
+        "job_id": row.id,
+        "name": row.job.name,
+        "project": row.job.project,
+        "state": row.state.value,
+        "reason": row.reason,
+        "cluster": shown.cluster,
+        "segment": last.n if last else None,
+        "attempt": last.attempt if last else None,
+        "next": {"action": shown.next_action, "at": format_instant(shown.next_at) if shown.next_at else None},
+        "deadline": format_instant(row.deadline_at),
+        "progress": shown.history.progress,
+        "emissions_kg": account.central.total if account else None,
+        "simulated": shown.report.simulated if shown.report else None,
+    }
+
+
+def as_table(views: Sequence[JobView]) -> str:
+    """The table of `list`."""
+    rows = []
+    for shown in views:
+        account = shown.report.account if shown.report else None
+        at = f" {shown.next_at:%m-%d %H:%M:%S}Z" if shown.next_at else ""
+        rows.append(
+            (
+                shown.row.id,
+                shown.row.job.name,
+                shown.row.state.value,
+                shown.cluster or "-",
+                f"{shown.history.progress:.0%}",
+                (shown.next_action + at) or "-",
+                f"{kg_text(account.central.total)}" if account else "-",
+                shown.row.reason or "",
+            )
+        )
+    return table(("id", "name", "state", "cluster", "done", "next", "kg CO2e", "why"), rows)
+
+
+def described_json(store: Store, shown: JobView) -> dict[str, object]:
+    """`describe --json`: the entry of the list, and all behind it."""
+    with store.reading() as tx:
+        events = tx.events(shown.row.id)
+    return as_json(shown) | {
+        "entrypoint": shown.row.job.command,
+        "submitted_at": format_instant(shown.row.submitted_at),
+        "plan": {name: value for name, value in shown.plan.document.items() if name != "clusters"},
+        "report": job_json(shown.report) if shown.report else None,
+        "report_reason": shown.no_report or None,
+        "events": [{"at": format_instant(e.at), "kind": e.kind, "text": e.text} for e in events],
+    }
+
+
+def described_text(store: Store, shown: JobView) -> str:
+    """`describe` for people."""
+    row = shown.row
+    with store.reading() as tx:
+        events = tx.events(row.id)
+    account = shown.report.account if shown.report else None
+    emitted = f"{kg_text(account.central.total)} kg CO2e, modelled" if account else shown.no_report or "nothing ran"
+    facts = [
+        ("job", f"{row.id} ({row.job.name})"),
+        ("state", row.state.value + (f": {row.reason}" if row.reason else "")),
+        ("next", f"{shown.next_action or '-'}{' at ' + format_instant(shown.next_at) if shown.next_at else ''}"),
+        ("deadline", format_instant(row.deadline_at)),
+        ("done", f"{shown.history.progress:.1%}"),
+        ("command", row.job.command),
+        ("emitted", emitted),
+        ("home", row.counterfactual["home"]),
+    ]
+    parts = ["\n".join(f"{name:9} {text}" for name, text in facts), "plan:\n" + _plan_table(shown.plan)]
+    if shown.segments:
+        parts.append("segments:\n" + _segment_table(shown.segments))
+    parts.append("events:\n" + _event_table(events))
+    return "\n\n".join(parts)
+
+
+def _plan_table(plan: PlanRow) -> str:
+    """The stretches of a plan."""
+    rows = [
+        (s.cluster, str(s.gpus), format_instant(s.start), format_instant(s.end), format_duration(s.end - s.start))
+        for s in plan.placement.segments
+    ]
+    return table(("cluster", "GPUs", "start", "end", "length"), rows)
+
+
+def _segment_table(segments: Sequence[SegmentRow]) -> str:
+    """What was launched."""
+    rows = [
+        (s.sid, s.cluster, s.phase, s.end.replace("_", " ") or "-", format_instant(s.intended_at)) for s in segments
+    ]
+    return table(("submission", "cluster", "phase", "end", "launched"), rows)
+
+
+def _event_table(events: Sequence[EventRow]) -> str:
+    """What happened."""
+    return table(("at", "what", ""), [(format_instant(e.at), e.kind, e.text) for e in events])
+
+
+@dataclass(slots=True, kw_only=True)
+class Ticker:
+    """The live view of one job on stderr: a line that is rewritten on a terminal, a new line a change elsewhere."""
+
+    live: bool
+    _last: str = ""
+    _width: int = 0
+
+    def show(self, store: Store, row: JobRow, now: datetime) -> None:
+        """Show where the job stands: state, progress, intensity now, kilograms so far."""
+        if not self.live:
+            return
+        shown = view(store, row, now)
+        account = shown.report.account if shown.report else None
+        steady = (row.state.value, shown.cluster, row.reason)
+        line = " | ".join(
+            part
+            for part in (
+                f"{row.state.value}{': ' + row.reason if row.reason else ''}",
+                shown.cluster or "",
+                f"{shown.history.progress:.0%} done",
+                _intensity_now(shown, now),
+                f"{kg_text(account.central.total)} kg CO2e so far (modelled)" if account else "",
+                f"{shown.next_action} at {shown.next_at:%H:%M:%S}Z" if shown.next_at else shown.next_action,
+            )
+            if part
+        )
+        if sys.stderr.isatty():
+            sys.stderr.write("\r" + line.ljust(self._width))
+            sys.stderr.flush()
+            self._width = len(line)
+            if row.state in FINAL:
+                say("")
+        elif repr(steady) != self._last:
+            say(f"{now:%H:%M:%S}Z {line}")
+        self._last = repr(steady)
+
+    def nap(self, clock: SystemClock) -> None:
+        """Wait for the next look."""
+        clock.sleep(_REFRESH)
+
+
+def _intensity_now(shown: JobView, now: datetime) -> str:
+    """The intensity where the job is, at this moment."""
+    zones: Mapping[str, str] = {
+        str(entry["cluster"]): str(entry["zone"])
+        for entry in shown.plan.document["placement"]  # type: ignore[attr-defined]  # a list in every plan's document
+    }
+    zone = zones.get(shown.cluster or "")
+    if zone is None:
+        return ""
+    found = accounting.intensity(shown.row, [zone], now, now + _REFRESH).get(zone)
+    value = found.at(now) if found else float("nan")
+    return f"{zone} {value:.0f} g/kWh" if value == value else f"{zone} intensity unknown"  # noqa: PLR0124  # NaN is not itself

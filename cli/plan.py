@@ -1,0 +1,152 @@
+"""`carbonsched plan`: where and when a job would run, what that emits, and why nothing else was chosen."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from cli.settings import Settings
+    from scheduler.domain.cluster import Cluster
+    from scheduler.domain.errors import NotCovered
+    from scheduler.domain.job import Job
+    from scheduler.planning.situation import Situation
+
+
+def plan(
+    job_file: Annotated[Path, typer.Argument(metavar="JOB.yaml", help="The job.", show_default=False)],
+    clusters: Annotated[
+        Path | None, typer.Option(help="Cluster file, or folder of them; default those declared.", show_default=False)
+    ] = None,
+    intensity_table: Annotated[
+        Path | None,
+        typer.Option(help="CSV of intensities, g/kWh; default the yearly tables that ship.", show_default=False),
+    ] = None,
+    now: Annotated[
+        str | None, typer.Option(help="Moment of decision, ISO 8601 with zone; default now.", show_default=False)
+    ] = None,
+    policy: Annotated[
+        str | None, typer.Option(help="Policy that decides; default the job's.", show_default=False)
+    ] = None,
+    allow: Annotated[
+        list[str] | None, typer.Option(help="Cluster it may use; repeat it, or separate by commas.", show_default=False)
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Put a value over the job's; repeat it.", show_default=False),
+    ] = None,
+    year: Annotated[
+        int | None, typer.Option(help="Year of the yearly tables; default their newest.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Plan a job without running it.
+
+    \b
+    Examples:
+      carbonsched plan job.yaml
+      carbonsched plan job.yaml --intensity-table grid.csv --now 2026-03-01T06:00:00Z
+      carbonsched plan job.yaml --policy run-now --set deadline=48h --json
+    """
+    from cli.console import emit, emit_json
+    from cli.files import load_job
+    from cli.plan_strip import encodable
+    from cli.plan_text import plan_text
+    from cli.wiring import policies, settings
+    from scheduler.domain.errors import Infeasible
+    from scheduler.planning.document import as_json as plan_json
+    from scheduler.planning.document import no_plan_json
+    from scheduler.planning.plan import NoPlan
+    from scheduler.planning.planner import make_plan
+
+    values = settings()
+    job = load_job(job_file, set_ or [])
+    situation, notes = _situation(
+        job, values, clusters=clusters, table=intensity_table, now=now, year=year, allow=allow
+    )
+    made = make_plan(situation, policies(), policy)
+    if isinstance(made, NoPlan):
+        if as_json:
+            emit_json(no_plan_json(made))
+        raise Infeasible(made.message, hint="; ".join(made.relax))
+    made = replace(made, warnings=(*notes, *made.warnings))
+    if as_json:
+        emit_json(plan_json(made))
+    else:
+        emit(plan_text(made, job, unicode=encodable(sys.stdout.encoding)))
+    if not made.feasible:
+        raise Infeasible(f"{made.policy} breaks a constraint: {made.breaches[0]}", hint="choose another policy")
+
+
+def _situation(
+    job: Job,
+    values: Settings,
+    *,
+    clusters: Path | None,
+    table: Path | None,
+    now: str | None,
+    year: int | None,
+    allow: Sequence[str] | None,
+) -> tuple[Situation, tuple[str, ...]]:
+    """What the plan is made from, and what there is to know about its intensities."""
+    from cli import wiring
+    from scheduler.domain.instant import parse_instant
+    from scheduler.planning.situation import Situation
+    from scheduler.problem.limits import horizon
+
+    declared = wiring.clusters(clusters)
+    start = parse_instant(now, what="--now") if now else wiring.now()
+    slack = values.duration("default_slack")
+    end = max(horizon(job, start, default_slack=slack), start + timedelta(hours=1))
+    grid = wiring.grid(values)
+    if year is not None:
+        grid = replace(grid, year=year)
+    reference = grid.reference(str(table) if table else values.text("intensity_table") or None)
+    series = grid.series(reference, [cluster.zone for cluster in declared], start, end)
+    if not series:
+        raise _nothing_known(reference, declared, start)
+    situation = Situation(
+        job=job,
+        clusters=declared,
+        intensity=series,
+        now=start,
+        allowed=_names(allow),
+        operator_home=values.text("home") or None,
+        default_slack=slack,
+    )
+    return situation, _year_notes(reference, start)
+
+
+def _names(allow: Sequence[str] | None) -> tuple[str, ...] | None:
+    """The cluster names of the command line, None where it has none."""
+    return tuple(name.strip() for text in allow for name in text.split(",") if name.strip()) if allow else None
+
+
+def _nothing_known(reference: Mapping[str, str], declared: Sequence[Cluster], start: datetime) -> NotCovered:
+    """The error where the source has none of the clusters' zones at that time."""
+    from scheduler.domain.errors import NotCovered
+    from scheduler.domain.instant import format_instant
+
+    zones = ", ".join(sorted({cluster.zone for cluster in declared}))
+    return NotCovered(
+        f"{reference.get('path', 'the yearly tables')} has nothing for {zones} from {format_instant(start)} on",
+        hint="give a table with these zones and hours, or --now inside of it",
+    )
+
+
+def _year_notes(reference: Mapping[str, str], start: datetime) -> tuple[str, ...]:
+    """That yearly averages stand in for hours, and where they are of another year."""
+    if "year" not in reference:
+        return ()
+    used = reference["year"]
+    note = f"no intensity table was given: yearly averages of {used} stand in for hours"
+    other = f", in {start.year}; low and high are those of a projection" if used != str(start.year) else ""
+    return (note + other,)

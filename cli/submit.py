@@ -1,0 +1,206 @@
+"""`carbonsched submit`: plan a job, store it with its plan, and see to it that a loop runs it."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from cli.settings import Settings
+    from scheduler.domain.job import Job
+    from scheduler.execution.placing import Placed
+    from scheduler.records.rows import JobRow
+    from scheduler.records.store import Store
+
+_ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"
+"""Letters and digits that nobody confuses."""
+_ID_LENGTH: Final = 8
+
+
+def submit(
+    context: typer.Context,
+    job_file: Annotated[Path | None, typer.Argument(help="Job file; left out where a command follows --.")] = None,
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", help="Set a key of the job: --set gpus=4, --set duration=2h.")
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="Submit once: the same key again is the same job.")] = None,
+    intensity_table: Annotated[
+        str | None, typer.Option(help="Intensity table to plan and account on [default: static tables].")
+    ] = None,
+    clusters: Annotated[Path | None, typer.Option(help="Cluster file or folder [default: the setting].")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan and check all, store and start nothing.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Watch the job until it ends; exit with its code.")] = False,
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Do not start a scheduler.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the job id alone.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Submit a job: plan it, keep it, and run it where and when the plan says.
+
+    The working folder is copied now, so that later changes to it do not reach the job. Exit codes: 3 no feasible
+    plan; with --wait also 10 failed, 11 cancelled, 12 lost, 130 detached (the job goes on).
+
+    \b
+    Examples:
+      carbonsched submit examples/job.yaml
+      carbonsched submit examples/job.yaml --set gpus=4 --set deadline=8h --wait
+      carbonsched submit --set gpus=1 --set duration=10m -- python train.py
+      carbonsched submit examples/job.yaml --dry-run --json
+    """
+    from cli import jobs, serve, wiring
+    from cli.console import emit, emit_json, say
+
+    values = wiring.settings()
+    job, folder = _job(job_file, list(context.obj or ()), sets or [], key)
+    declared = wiring.clusters(clusters)
+    placer = wiring.placer(values, declared)
+    reference = placer.grid.reference(intensity_table or values.text("intensity_table") or None)
+    _refuse_unsupported(job)
+    if dry_run:
+        placed = placer.submitted(job, reference, now=wiring.now(), taken=())
+        _package(job, folder, None)
+        _report(placed, job_id=None, state="dry run", quiet=quiet, as_json=as_json)
+        return
+    store = wiring.store()
+    known = _known(store, job.key)
+    if known is None:
+        package = _package(job, folder, store)
+        row, placed = _store(store, job, reference, package, values, placer)
+        _report(placed, job_id=row.id, state=row.state.value, quiet=quiet, as_json=as_json)
+    else:
+        row = known
+        if as_json:
+            with store.reading() as tx:
+                document = dict(tx.plans(row.id)[-1].document)
+            emit_json({"job_id": row.id, "state": row.state.value, "plan": document, "known": True})
+        else:
+            emit(row.id)
+        say(f"the key {job.key!r} is that of {row.id}, which is {row.state.value}: nothing was submitted")
+    _see_to_it(no_serve=no_serve or clusters is not None)
+    if wait:
+        raise typer.Exit(jobs.watch(store, row.id, timeout=None, live=not (quiet or as_json)))
+    if not serve.scheduler_runs() and no_serve:
+        say("no scheduler runs: the job waits for 'carbonsched serve'")
+
+
+def _see_to_it(*, no_serve: bool) -> None:
+    """Start a loop unless one runs or none is wanted."""
+    from cli import serve
+    from cli.console import say
+
+    if no_serve:
+        return
+    pid = serve.ensure_scheduler()
+    if pid is not None:
+        say(f"scheduler started in the background (process {pid})")
+
+
+def _job(path: Path | None, command: list[str], sets: list[str], key: str | None) -> tuple[Job, Path]:
+    """The job that the file or the command line says, and the folder its relative paths start from."""
+    from cli.files import load_job, overridden
+    from scheduler.domain.errors import InvalidInput
+    from scheduler.domain.job import Job
+
+    if path is not None and command:
+        raise InvalidInput("a job file and a command were both given", hint="give one of the two")
+    if path is not None:
+        job = load_job(path, sets)
+        folder = path.absolute().parent
+    elif command:
+        data: dict[str, object] = {"version": 1, "name": Path(command[0]).name or "job", "entrypoint": command}
+        job = Job.from_mapping(overridden(data, sets), what="the command line")
+        folder = Path.cwd()
+    else:
+        raise InvalidInput("there is nothing to submit", hint="give a job file, or a command after --")
+    return (job if key is None else job.model_copy(update={"key": key})), folder
+
+
+def _refuse_unsupported(job: Job) -> None:
+    """Refuse what is accepted in a file and cannot run yet."""
+    from scheduler.domain.errors import InvalidInput
+
+    if job.launch != "script":
+        raise InvalidInput(
+            f"launch: {job.launch} cannot run yet", hint="launch: script runs one command on one node; plan takes all"
+        )
+    if job.after:
+        raise InvalidInput("after: jobs cannot wait for others yet", hint="submit it when they are done")
+
+
+def _package(job: Job, folder: Path, store: Store | None) -> str | None:
+    """The digest of the job's snapshot, kept in the store's folder; only checked where there is no store."""
+    from scheduler.execution.ray_package import check, snapshot
+
+    if job.working_dir is None:
+        return None
+    source = (folder / Path(job.working_dir).expanduser()).resolve()
+    if store is None:
+        check(source, job.excludes)
+        return None
+    return snapshot(source, job.excludes, store.folder.packages).digest
+
+
+def _known(store: Store, key: str | None) -> JobRow | None:
+    """The job that was submitted with this key before."""
+    if key is None:
+        return None
+    with store.reading() as tx:
+        return tx.job_by_key(key)
+
+
+def _store(
+    store: Store, job: Job, reference: dict[str, str], package: str | None, values: Settings, placer: object
+) -> tuple[JobRow, Placed]:
+    """Plan and store the job in one transaction, so that two submits never count on the same GPUs."""
+    from cli import wiring
+    from scheduler.domain.instant import parse_instant
+    from scheduler.execution.placing import PlanningPlacer
+    from scheduler.records.counterfactual import register
+    from scheduler.records.reservations import reservations
+    from scheduler.records.rows import JobRow, JobState
+
+    assert isinstance(placer, PlanningPlacer)
+    now = wiring.now()
+    spec = job.model_dump_json(exclude_defaults=True)
+    with store.writing() as tx:
+        placed = placer.submitted(job, reference, now=now, taken=reservations(tx, now))
+        window = placed.plan.assembled.limits
+        row = JobRow(
+            id="".join(secrets.choice(_ALPHABET) for _ in range(_ID_LENGTH)),
+            key=job.key,
+            job=job,
+            spec_sha256=hashlib.sha256(f"{spec}{package}".encode()).hexdigest(),
+            package=package,
+            intensity=reference,
+            counterfactual=register(job, placed.plan.assembled.ground.home, now, window.earliest),
+            state=JobState.PLANNED,
+            wanted="run",
+            reason="",
+            progress=0.0,
+            failures=0,
+            interruptions=0,
+            submitted_at=now,
+            deadline_at=parse_instant(str(placed.document["deadline"])),
+            finished_at=None,
+        )
+        tx.add_job(row)
+        tx.add_plan(row.id, now, placed.document)
+        tx.add_event(row.id, now, "submitted", f"planned by {placed.plan.policy}")
+    return row, placed
+
+
+def _report(placed: Placed, *, job_id: str | None, state: str, quiet: bool, as_json: bool) -> None:
+    """Say what was decided."""
+    from cli.console import emit, emit_json, say
+    from cli.plan_text import summary
+
+    if as_json:
+        emit_json({"job_id": job_id, "state": state, "plan": dict(placed.document)})
+    elif quiet:
+        emit(job_id or "")
+    else:
+        emit(job_id or state)
+        say(summary(placed.plan))

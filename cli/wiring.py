@@ -1,0 +1,180 @@
+"""The composition root: the only place that knows which real part stands behind each port."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+from cli.settings import Settings, load_settings
+from scheduler.domain.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from scheduler.domain.cluster import Cluster
+    from scheduler.execution.engine import Engine, Site
+    from intensity_sources.registry import Sources
+    from scheduler.execution.grid import Grid
+    from scheduler.execution.placing import PlanningPlacer
+    from scheduler.ports import Policy
+    from scheduler.records.evidence_files import EvidenceFiles
+    from scheduler.records.state_folder import StateFolder
+    from scheduler.records.store import Store
+
+APP = "carbonsched"
+
+
+def settings() -> Settings:
+    """The settings in force here."""
+    defaults = {"state_dir": str(platformdirs.user_state_path(APP))}
+    return load_settings(os.environ, Path.cwd(), platformdirs.user_config_path(APP), defaults)
+
+
+def state_dir() -> Path:
+    """The folder of the store and the evidence."""
+    return Path(settings().text("state_dir")).expanduser().absolute()
+
+
+def state_folder() -> StateFolder:
+    """The state folder's paths."""
+    from scheduler.records.state_folder import StateFolder
+
+    return StateFolder(state_dir())
+
+
+def clusters_path() -> Path:
+    """Where the clusters are declared: the setting, else `local up`'s, else the user's folder.
+
+    Raises:
+        InvalidInput: none is declared anywhere.
+    """
+    chosen = settings().path("clusters")
+    if chosen is not None:
+        return chosen
+    folders = (state_folder().local_clusters, platformdirs.user_config_path(APP) / "clusters")
+    for folder in folders:
+        if folder.is_dir() and any(folder.glob("*.y*ml")):
+            return folder
+    raise InvalidInput(
+        "no cluster is declared",
+        hint=f"carbonsched local up starts two here; or put a file a cluster into {folders[1]}",
+    )
+
+
+def clusters(path: Path | None = None) -> list[Cluster]:
+    """The declared clusters."""
+    from cli.files import load_clusters
+
+    return load_clusters(path or clusters_path())
+
+
+def clusters_stamp() -> tuple[tuple[str, int], ...]:
+    """What changes when a cluster file does, so that a running loop reads them again."""
+    path = clusters_path()
+    files = sorted(path.glob("*.y*ml")) if path.is_dir() else [path]
+    return tuple((str(file), file.stat().st_mtime_ns) for file in files)
+
+
+def grid(values: Settings) -> Grid:
+    """Intensities from the sources that are installed."""
+    from scheduler.execution.grid import Grid
+
+    return Grid(sources=_sources(), year=values.number("year") or None)
+
+
+@functools.cache
+def shared_grid() -> Grid:
+    """One grid a process, so that a table that many jobs were planned on is read once."""
+    return grid(settings())
+
+
+def _sources() -> Sources:
+    """The installed intensity sources."""
+    from intensity_sources.registry import find_sources
+
+    return find_sources()
+
+
+def policies() -> Mapping[str, Policy]:
+    """The installed policies by name; one that cannot be used is named on stderr and left out."""
+    from cli.console import say
+    from policies.registry import installed
+
+    found, problems = installed().policies()
+    for problem in problems:
+        say(f"warning: {problem}")
+    return {policy.name: policy for policy in found}
+
+
+def store() -> Store:
+    """The store, made if it is not there."""
+    from scheduler.records.store import open_store
+
+    return open_store(state_folder())
+
+
+def evidence() -> EvidenceFiles:
+    """What was harvested."""
+    from scheduler.records.evidence_files import EvidenceFiles
+
+    return EvidenceFiles(state_folder())
+
+
+def placer(values: Settings, declared: Sequence[Cluster]) -> PlanningPlacer:
+    """Plans for stored jobs."""
+    from scheduler.execution.placing import PlanningPlacer
+
+    return PlanningPlacer(
+        clusters={cluster.name: cluster for cluster in declared},
+        grid=grid(values),
+        policies=policies(),
+        default_slack=values.duration("default_slack"),
+        home=values.text("home") or None,
+        least_margin=values.duration("deadline_margin"),
+    )
+
+
+def sites(declared: Sequence[Cluster]) -> dict[str, Site]:
+    """An executor for each cluster that says how to reach it."""
+    from scheduler.execution.engine import Site
+    from scheduler.execution.ray_rest import RayRest
+
+    reachable = [cluster for cluster in declared if cluster.ray is not None]
+    return {cluster.name: Site(cluster=cluster, executor=RayRest.connect(cluster, os.environ)) for cluster in reachable}
+
+
+def engine(values: Settings, opened: Store) -> Engine:
+    """The engine with every real part."""
+    from scheduler.execution.clock import SystemClock
+    from scheduler.execution.engine import Engine
+    from scheduler.execution.harvest import Harvester
+    from scheduler.execution.launching import Launcher
+
+    declared = clusters()
+    clock = SystemClock()
+    every = values.duration("sample_every")
+    return Engine(
+        store=opened,
+        sites=sites(declared),
+        placer=placer(values, declared),
+        launcher=Launcher(
+            state=opened.folder,
+            secrets_dir=platformdirs.user_config_path(APP) / "secrets",
+            environ=os.environ,
+            sample_every=every,
+        ),
+        harvester=Harvester(evidence=evidence(), clock=clock, every=every),
+        clock=clock,
+        lease=values.duration("lease"),
+    )
+
+
+def now() -> datetime:
+    """The current instant."""
+    from scheduler.execution.clock import SystemClock
+
+    return SystemClock().now()

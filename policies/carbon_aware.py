@@ -1,0 +1,80 @@
+"""The default: the least emissions over place, time, suspends and moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from scheduler.domain.errors import Infeasible
+from scheduler.domain.placement import Placement
+from scheduler.ports import Need
+from scheduler.problem.exact import cheapest, cheapest_first_start, cheapest_window
+from scheduler.problem.blind import without_forecast
+from scheduler.problem.narrow import only_on
+from scheduler.problem.pricing import price
+from scheduler.problem.problem import Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarbonAware:
+    """The cheapest feasible placement, if it saves enough.
+
+    Notes:
+        min over segments of the sum of gpus x hours x rate[c, s] while running, held rates while paused on held nodes,
+        and transfers; restart and checkpoint hours run without progress. Exact on the edges of the surface, and
+        over every instant for a placement in one piece.
+        `min_saving_pct` is asked of it twice: against the cheapest placement in one piece that starts first, and,
+        where it leaves home, against the first start at home. A reference that is priced in part asks nothing.
+        Suspending and resuming with the grid: Wiesner et al., Middleware 2021, DOI 10.1145/3464298.3493399; that its
+        overheads decide: Sukprasert et al., EuroSys 2024, DOI 10.1145/3627703.3650079.
+    """
+
+    name: ClassVar[str] = "carbon-aware"
+    needs: ClassVar[frozenset[Need]] = frozenset({"forecast", "duration"})
+
+    def place(self, problem: Problem) -> Placement:
+        """The cheapest placement, or the reference that it does not beat by enough.
+
+        Raises:
+            Infeasible: nothing keeps every constraint.
+        """
+        chosen = cheapest(problem)
+        if problem.min_saving_pct == 0:
+            return chosen
+        chosen = _if_worth(problem, chosen, _first_start(problem))
+        if problem.home is not None and _leaves(problem, chosen, problem.home):
+            chosen = _if_worth(problem, chosen, _first_start_at(problem, problem.home))
+        return chosen
+
+
+def _if_worth(problem: Problem, chosen: Placement, reference: Placement | None) -> Placement:
+    """`chosen` where it saves enough against `reference`, else that."""
+    if reference is None:
+        return chosen
+    one, other = price(problem, chosen), price(problem, reference)
+    if one.unpriced_gpu_h > 0 or other.unpriced_gpu_h > 0:
+        return chosen
+    chosen_kg, reference_kg = one.objective_kg(problem.objective), other.objective_kg(problem.objective)
+    saving_kg = reference_kg - chosen_kg
+    return chosen if saving_kg * 100 >= problem.min_saving_pct * reference_kg else reference
+
+
+def _first_start(problem: Problem) -> Placement | None:
+    """The cheapest placement in one piece that starts first, None where there is none."""
+    try:
+        return cheapest_first_start(problem)
+    except Infeasible:
+        return None
+
+
+def _first_start_at(problem: Problem, row: int) -> Placement | None:
+    """The first placement in one piece on a cluster, None where there is none."""
+    try:
+        return cheapest_window(without_forecast(only_on(problem, [row])))
+    except Infeasible:
+        return None
+
+
+def _leaves(problem: Problem, placement: Placement, home: int) -> bool:
+    """Whether any of a placement is away from home."""
+    return any(segment.cluster != problem.surface.clusters[home] for segment in placement.segments)

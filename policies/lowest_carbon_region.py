@@ -1,0 +1,34 @@
+"""Going where it is cleanest, without waiting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from scheduler.domain.placement import Placement
+from scheduler.ports import Need
+from scheduler.problem.exact import cheapest_first_start
+from scheduler.problem.problem import Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LowestCarbonRegion:
+    """The cluster with the least emissions over the run, of those that can start it now.
+
+    Notes:
+        min over c with room throughout [earliest, earliest + length_c) of the integral of gpus x rate(c, t) over it;
+        where none has room now, the same over the clusters that have it first.
+        Placing a training run by region: Dodge et al., Measuring the Carbon Intensity of AI in Cloud Instances,
+        FAccT 2022, DOI 10.1145/3531146.3533234.
+    """
+
+    name: ClassVar[str] = "lowest-carbon-region"
+    needs: ClassVar[frozenset[Need]] = frozenset({"forecast", "duration"})
+
+    def place(self, problem: Problem) -> Placement:
+        """The cheapest of the placements in one piece that start first.
+
+        Raises:
+            Infeasible: no cluster has room in time.
+        """
+        return cheapest_first_start(problem)

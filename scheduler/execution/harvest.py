@@ -1,0 +1,55 @@
+"""Reading what the agents wrote, before anything can take it away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from scheduler.domain.errors import CarbonschedError
+from scheduler.ports import Clock, Executor, Observation
+from scheduler.records.evidence import Outcome, outcome_name, samples_name
+from scheduler.records.evidence_files import EvidenceFiles
+from scheduler.records.rows import SegmentRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Harvester:
+    """Brings evidence home; unread stays unknown, never zero.
+
+    Args:
+        every: least time between two readings of a running segment's samples.
+    """
+
+    evidence: EvidenceFiles
+    clock: Clock
+    every: timedelta
+    _read_at_s: dict[str, float] = field(default_factory=dict)
+
+    def outcome(self, segment: SegmentRow, executor: Executor, seen: Observation) -> Outcome | None:
+        """The outcome of a segment: from what is kept, else from its cluster."""
+        kept = self.evidence.outcome(segment.job_id, segment.sid)
+        node_id = seen.node_id or segment.node_id
+        if kept is not None or not node_id:
+            return kept
+        raw = executor.evidence(node_id, outcome_name(segment.sid))
+        return None if raw is None else self.evidence.keep_outcome(segment.job_id, segment.sid, raw)
+
+    def samples(self, segment: SegmentRow, executor: Executor, node_id: str, *, last: bool) -> None:
+        """Keep the samples written so far, at most once in `every`; always where it is the `last` time."""
+        now_s = self.clock.monotonic_s()
+        recent = now_s - self._read_at_s.get(segment.sid, float("-inf")) < self.every.total_seconds()
+        if not node_id or (recent and not last):
+            return
+        raw = executor.evidence(node_id, samples_name(segment.sid))
+        if raw is not None:
+            self.evidence.keep_samples(segment.job_id, segment.sid, raw)
+        self._read_at_s[segment.sid] = now_s
+
+    def close(self, segment: SegmentRow, executor: Executor) -> str:
+        """Keep the last samples and the log of a segment that is over; returns what could not be read, if anything."""
+        try:
+            self.samples(segment, executor, segment.node_id, last=True)
+            self.evidence.keep_log(segment.job_id, segment.sid, executor.logs(segment.sid))
+        except CarbonschedError as exc:
+            return f"could not be harvested whole: {exc.message}"
+        return ""

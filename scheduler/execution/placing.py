@@ -1,0 +1,145 @@
+"""Plans for stored jobs: the planner, asked with what the store knows of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from scheduler.domain.cluster import Cluster
+from scheduler.domain.errors import Infeasible
+from scheduler.domain.instant import format_instant
+from scheduler.domain.job import Interruptible, Job
+from scheduler.domain.placement import Segment
+from scheduler.execution.grid import Grid
+from scheduler.planning.document import as_json
+from scheduler.planning.plan import NoPlan, Plan
+from scheduler.planning.planner import make_plan
+from scheduler.planning.situation import Situation
+from scheduler.ports import Policy
+from scheduler.problem.limits import horizon
+from scheduler.records.evidence import Outcome
+from scheduler.records.rows import JobRow, SegmentRow
+
+_MARGIN_SHARE: Final = 0.02
+"""Share of the time to the deadline that is kept free of plans. [-]"""
+_ALMOST_DONE: Final = 0.999
+"""Most progress that is taken from a clock; only the training itself can say that it is done. [-]"""
+_LATE_ROOM: Final = timedelta(days=30)
+"""How far ahead room is looked for, for a job that can no longer keep its deadline."""
+_LATE_POLICY: Final = "lowest-carbon-region"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """A plan as it is stored, and what there is to say about it."""
+
+    plan: Plan
+    document: Mapping[str, object]
+    reason: str = ""
+
+
+class Placer(Protocol):
+    """What the engine asks of the planner."""
+
+    def place(self, row: JobRow, past: Sequence[SegmentRow], *, now: datetime, taken: Sequence[Segment]) -> Placed:
+        """A plan for what is left of the job; the soonest one where nothing keeps its deadline, which it says."""
+
+    def worked(self, row: JobRow, segment: SegmentRow, outcome: Outcome) -> float:
+        """Progress by the clock, for a training that does not report it. [-]"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanningPlacer:
+    """Plans with the declared clusters and the installed sources and policies.
+
+    Args:
+        default_slack: of a job that states neither deadline nor slack.
+        home: the operator's home for every job, None to follow the job.
+        least_margin: kept free before a deadline, or 2 % of the time to it where that is more.
+    """
+
+    clusters: Mapping[str, Cluster]
+    grid: Grid
+    policies: Mapping[str, Policy]
+    default_slack: timedelta
+    home: str | None
+    least_margin: timedelta
+
+    def submitted(self, job: Job, reference: Mapping[str, str], *, now: datetime, taken: Sequence[Segment]) -> Placed:
+        """The first plan of a job.
+
+        Raises:
+            Infeasible: nothing keeps its deadline; the hint says what to relax.
+        """
+        return self._plan(self._situation(job, reference, now=now, submitted_at=now, taken=taken))
+
+    def place(self, row: JobRow, past: Sequence[SegmentRow], *, now: datetime, taken: Sequence[Segment]) -> Placed:
+        """A plan for what is left of the job: anywhere it is allowed, as soon as it can, once it is late."""
+        saved = [segment for segment in past if segment.end == "suspended"]
+        pairs = zip(saved, saved[1:], strict=False)
+        situation = replace(
+            self._situation(row.job, row.intensity, now=now, submitted_at=row.submitted_at, taken=taken),
+            operator_home=row.counterfactual["home"],
+            resumed_from=saved[-1].cluster if saved else None,
+            suspends_done=max(0, len(saved) - 1),
+            moves_done=sum(before.cluster != after.cluster for before, after in pairs),
+            progress=min(row.progress, _ALMOST_DONE),
+        )
+        try:
+            return self._plan(situation)
+        except Infeasible as exc:
+            job = row.job.model_copy(update={"deadline": now + _LATE_ROOM, "earliest_start": None})
+            placed = self._plan(replace(situation, job=job, until=None), policy=_LATE_POLICY)
+            return replace(placed, reason=f"late: {exc.message}")
+
+    def worked(self, row: JobRow, segment: SegmentRow, outcome: Outcome) -> float:
+        """Progress by the clock: time run, less restart and checkpoint, over the whole duration. [-]"""
+        whole = row.job.duration_on(self.clusters[segment.cluster].gpu.model)
+        if whole is None:
+            return row.progress
+        pause = row.job.interruptible or Interruptible()
+        restart = pause.restart if segment.n > 1 else timedelta(0)
+        spent = timedelta(seconds=outcome.duration_s) - pause.checkpoint - restart
+        return min(_ALMOST_DONE, row.progress + max(timedelta(0), spent) / whole)
+
+    def _situation(
+        self,
+        job: Job,
+        reference: Mapping[str, str],
+        *,
+        now: datetime,
+        submitted_at: datetime,
+        taken: Sequence[Segment],
+    ) -> Situation:
+        """What a plan is made from."""
+        declared = tuple(self.clusters.values())
+        until = horizon(job, submitted_at, default_slack=self.default_slack)
+        margin = max(self.least_margin, (until - now) * _MARGIN_SHARE)
+        return Situation(
+            job=job,
+            clusters=declared,
+            intensity=self.grid.series(reference, [c.zone for c in declared], now, max(until, now + _HOUR)),
+            now=now,
+            submitted_at=submitted_at,
+            operator_home=self.home,
+            default_slack=self.default_slack,
+            deadline_margin=margin,
+            reservations=taken,
+        )
+
+    def _plan(self, situation: Situation, policy: str | None = None) -> Placed:
+        """A plan with the clusters as declared beside it, so that accounts never depend on a file that changed."""
+        plan = make_plan(situation, self.policies, policy)
+        if isinstance(plan, NoPlan):
+            raise Infeasible(plan.message, hint="; ".join(plan.relax) or "relax the job's constraints")
+        declared = {
+            name: cluster.model_dump(mode="json", exclude_defaults=True, exclude={"ray"})
+            for name, cluster in self.clusters.items()
+        }
+        own = replace(situation, deadline_margin=timedelta(0)).at("central").limits.deadline
+        return Placed(plan=plan, document={**as_json(plan), "clusters": declared, "deadline": format_instant(own)})
+
+
+_HOUR: Final = timedelta(hours=1)

@@ -1,0 +1,117 @@
+"""A plan as machines read it; a figure that is not known is null, never a guess."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from scheduler.domain.emissions import LINES
+from scheduler.domain.estimate import LEVELS
+from scheduler.domain.instant import format_instant
+from scheduler.domain.placement import Placement
+from scheduler.planning.plan import BASELINE, Candidate, NoPlan, Plan, Priced
+from scheduler.problem.candidates import Rejected
+
+
+def as_json(plan: Plan) -> dict[str, object]:
+    """The plan's contract with machines."""
+    saved = plan.saving
+    return {
+        "policy": plan.policy,
+        "now": format_instant(plan.now),
+        "basis": str(plan.assembled.basis),
+        "sources": list(plan.sources),
+        "feasible": plan.feasible,
+        "home": plan.assembled.ground.home,
+        "deadline": format_instant(plan.deadline),
+        "placement": _placement(plan.chosen.placement, plan.zones),
+        "finish": format_instant(plan.chosen.placement.finish),
+        "suspends": plan.chosen.placement.suspends,
+        "emissions_kg": _emissions(plan.chosen),
+        "coverage": plan.chosen.coverage,
+        "baseline": _baseline(plan.baseline, plan.zones) if plan.baseline else None,
+        "saving_kg": saved.kg if saved else None,
+        "saving_pct": saved.pct if saved else None,
+        "saving_operational_kg": saved.operational_kg if saved else None,
+        "saving_operational_pct": saved.operational_pct if saved else None,
+        "saving_low_kg": saved.low_kg if saved else None,
+        "saving_high_kg": saved.high_kg if saved else None,
+        "distinguishable": saved.distinguishable if saved else None,
+        "rejected": _rejected(plan.rejected),
+        "alternatives": [
+            {"policy": other.policy, "total_kg": other.total_kg, "finish": format_instant(other.finish)}
+            for other in plan.alternatives
+        ],
+        "candidates": [_candidate(each) for each in plan.candidates],
+        "warnings": list(plan.warnings),
+    }
+
+
+def no_plan_json(refused: NoPlan) -> dict[str, object]:
+    """The same keys where nothing is feasible, with the reason and what to relax."""
+    unknown = ("finish", "suspends", "coverage", "baseline", "saving_kg", "saving_pct", "saving_operational_kg")
+    more = ("saving_operational_pct", "saving_low_kg", "saving_high_kg", "distinguishable", "home", "deadline")
+    return {
+        "policy": refused.policy,
+        "now": format_instant(refused.now),
+        "basis": str(refused.basis),
+        "feasible": False,
+        "reason": refused.message,
+        "relax": list(refused.relax),
+        "placement": [],
+        "emissions_kg": dict.fromkeys((*LINES, "total", "low", "high")),
+        **dict.fromkeys(unknown + more),
+        "rejected": _rejected(refused.rejected),
+        "alternatives": [],
+        "candidates": [],
+        "warnings": [refused.message, *refused.relax],
+    }
+
+
+def _placement(placement: Placement, zones: Mapping[str, str]) -> list[dict[str, object]]:
+    """The segments in order of time."""
+    return [
+        {
+            "cluster": segment.cluster,
+            "zone": zones[segment.cluster],
+            "start": format_instant(segment.start),
+            "end": format_instant(segment.end),
+            "gpus": segment.gpus,
+        }
+        for segment in placement.segments
+    ]
+
+
+def _emissions(priced: Priced) -> dict[str, float | None]:
+    """Every line, the total and its range; all null where a part of the time has no intensity. [kg]"""
+    low, central, high = (priced.emissions_at(level) for level in LEVELS)
+    if low is None or central is None or high is None:
+        return dict.fromkeys((*LINES, "total", "low", "high"))
+    return {**central.as_dict(), "low": low.total, "high": high.total}
+
+
+def _baseline(priced: Priced, zones: Mapping[str, str]) -> dict[str, object]:
+    """The baseline in the same terms."""
+    return {
+        "name": BASELINE,
+        "placement": _placement(priced.placement, zones),
+        "emissions_kg": _emissions(priced),
+        "finish": format_instant(priced.placement.finish),
+    }
+
+
+def _rejected(rejected: Sequence[Rejected]) -> list[dict[str, str]]:
+    """The clusters left out, with their reasons."""
+    return [{"cluster": each.cluster, "reason": each.reason} for each in rejected]
+
+
+def _candidate(candidate: Candidate) -> dict[str, object]:
+    """The best of one cluster."""
+    best = candidate.best
+    return {
+        "cluster": candidate.cluster,
+        "zone": candidate.zone,
+        "mean_g_per_kwh": candidate.mean_g_per_kwh,
+        "start": format_instant(best.placement.start) if best else None,
+        "finish": format_instant(best.placement.finish) if best else None,
+        "emissions_kg": _emissions(best) if best else None,
+    }

@@ -1,0 +1,169 @@
+"""A plan: a placement with its price, the baseline beside it, and the reasons that others were not chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from scheduler.domain.basis import Basis
+from scheduler.domain.emissions import Emissions
+from scheduler.domain.estimate import Level
+from scheduler.domain.placement import Placement
+from scheduler.problem.assemble import Assembled
+from scheduler.problem.candidates import Rejected
+from scheduler.problem.pricing import Price
+
+BASELINE: Final = "run-now"
+"""The policy whose placement a plan is compared with: home, as soon as the GPUs are free."""
+FULL: Final = 1 - 1e-9
+"""A coverage from here on is full: sums of hours differ by rounding. [-]"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Priced:
+    """A placement with its price at each level of the uncertain figures.
+
+    Args:
+        placement: where and when.
+        prices: low, central, high; of the same placement.
+    """
+
+    placement: Placement
+    prices: Mapping[Level, Price]
+
+    @property
+    def coverage(self) -> float:
+        """Share of its GPU-hours whose intensity is known. [-]"""
+        return self.prices["central"].coverage
+
+    @property
+    def emissions(self) -> Emissions | None:
+        """Central emissions by line; None where a part of its time has no intensity. [kg]"""
+        return self.emissions_at("central")
+
+    def emissions_at(self, level: Level) -> Emissions | None:
+        """Emissions by line at a level; None where a part of its time has no intensity. [kg]"""
+        return self.prices[level].emissions if self.coverage >= FULL else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saving:
+    """How much less a plan emits than its baseline; negative where it emits more.
+
+    Args:
+        kg: all lines, central. [kg]
+        pct: the same of the baseline's total; None where that is 0. [%]
+        operational_kg: all lines but embodied. [kg]
+        operational_pct: the same of the baseline's operational part. [%]
+        low_kg: least within the ranges, see `scheduler.planning.saving`. [kg]
+        high_kg: most within them. [kg]
+        distinguishable: whether the ranges keep the sign of `kg`, and it is no trifle.
+    """
+
+    kg: float
+    pct: float | None
+    operational_kg: float
+    operational_pct: float | None
+    low_kg: float
+    high_kg: float
+    distinguishable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alternative:
+    """What another policy would have done; the total is None where it is not known. [kg]"""
+
+    policy: str
+    total_kg: float | None
+    finish: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """The best uninterrupted run on one cluster.
+
+    Args:
+        cluster: its name.
+        zone: its grid zone.
+        mean_g_per_kwh: mean intensity over that run, None where a part is unknown. [g/kWh]
+        best: that run; None where none fits before the deadline.
+    """
+
+    cluster: str
+    zone: str
+    mean_g_per_kwh: float | None
+    best: Priced | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plan:
+    """What one policy decided for a job, and why.
+
+    Args:
+        policy: its name.
+        assembled: the problem that was decided on, every figure central.
+        zones: the grid zone of every cluster.
+        sources: where the intensities come from, each name once.
+        chosen: the placement.
+        breaches: the constraints that it breaks, empty for a feasible plan.
+        baseline: what `BASELINE` would do; None where it cannot.
+        saving: beside the baseline; None where one of the two has no known price.
+        alternatives: what the other policies would do.
+        candidates: the best of each cluster that can take the job.
+        warnings: what a reader has to know to judge the figures.
+    """
+
+    policy: str
+    assembled: Assembled
+    zones: Mapping[str, str]
+    sources: tuple[str, ...]
+    chosen: Priced
+    breaches: tuple[str, ...]
+    baseline: Priced | None
+    saving: Saving | None
+    alternatives: tuple[Alternative, ...]
+    candidates: tuple[Candidate, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def now(self) -> datetime:
+        """The moment of decision."""
+        return self.assembled.problem.surface.origin
+
+    @property
+    def deadline(self) -> datetime:
+        """The work is to be complete by this, inclusive."""
+        return self.assembled.limits.deadline
+
+    @property
+    def feasible(self) -> bool:
+        """Whether the placement keeps every constraint."""
+        return not self.breaches
+
+    @property
+    def rejected(self) -> tuple[Rejected, ...]:
+        """The clusters that cannot take the job."""
+        return self.assembled.rejected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoPlan:
+    """Why no placement keeps every constraint, and what to relax.
+
+    Args:
+        policy: the policy that was asked.
+        now: the moment of decision.
+        basis: of the intensities.
+        message: what stands in the way.
+        relax: each way out, by how much.
+        rejected: the clusters that cannot take the job, with reasons.
+    """
+
+    policy: str
+    now: datetime
+    basis: Basis
+    message: str
+    relax: tuple[str, ...]
+    rejected: tuple[Rejected, ...]

@@ -1,0 +1,168 @@
+"""The planner: asks a policy for a placement, prices it beside its baseline, and says why nothing else was chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from scheduler.domain.errors import Infeasible, UnknownName
+from scheduler.domain.estimate import LEVELS
+from scheduler.domain.instant import format_instant
+from scheduler.domain.placement import Placement
+from scheduler.planning.caveats import caveats
+from scheduler.planning.plan import BASELINE, FULL, Alternative, Candidate, NoPlan, Plan, Priced
+from scheduler.planning.saving import Levels, saving
+from scheduler.planning.situation import Situation
+from scheduler.ports import Policy
+from scheduler.problem.assemble import Assembled, basis_of
+from scheduler.problem.blind import without_forecast
+from scheduler.problem.candidates import NoCandidate
+from scheduler.problem.exact import cheapest_window
+from scheduler.problem.feasible import violations
+from scheduler.problem.narrow import only_on
+from scheduler.problem.pricing import overlap, price
+from scheduler.problem.problem import Problem
+
+
+def make_plan(situation: Situation, policies: Mapping[str, Policy], name: str | None = None) -> Plan | NoPlan:
+    """What the policy `name` (default the job's) decides, with its price, its baseline and its explanation.
+
+    Args:
+        situation: the job, the clusters and the grid.
+        policies: every policy there is, by name; `BASELINE` is one of them.
+        name: the policy that decides.
+    """
+    chosen_name = name or situation.job.policy
+    for wanted in (chosen_name, BASELINE):
+        if wanted not in policies:
+            raise UnknownName("policy", wanted, policies)
+    try:
+        levels = {level: situation.at(level) for level in LEVELS}
+    except Infeasible as exc:
+        return _refused(situation, chosen_name, exc, ())
+    problem = levels["central"].problem
+    try:
+        placement = place(policies[chosen_name], problem)
+    except Infeasible as exc:
+        return _refused(situation, chosen_name, exc, _alternatives(problem, policies, chosen_name), levels["central"])
+    chosen = priced(placement, levels)
+    baseline, baseline_on, missing = _baseline(situation, levels, policies[BASELINE])
+    breaches = violations(problem, placement)
+    return Plan(
+        policy=chosen_name,
+        assembled=levels["central"],
+        zones={cluster.name: cluster.zone for cluster in situation.clusters},
+        sources=tuple(dict.fromkeys(series.source.name for series in situation.intensity.values())),
+        chosen=chosen,
+        breaches=breaches,
+        baseline=baseline,
+        saving=saving(chosen, baseline, levels, baseline_on) if baseline else None,
+        alternatives=_alternatives(problem, policies, chosen_name),
+        candidates=tuple(_candidate(levels, row) for row in range(len(levels["central"].ground.candidates))),
+        warnings=(*breaches, *missing, *_coverage(chosen), *caveats(situation, levels["central"], placement)),
+    )
+
+
+def place(policy: Policy, problem: Problem) -> Placement:
+    """What a policy decides when it sees no more than it says it needs."""
+    return policy.place(problem if "forecast" in policy.needs else without_forecast(problem))
+
+
+def priced(placement: Placement, levels: Levels) -> Priced:
+    """A placement with its price at each level."""
+    return Priced(placement=placement, prices={level: price(levels[level].problem, placement) for level in LEVELS})
+
+
+def _baseline(situation: Situation, levels: Levels, policy: Policy) -> tuple[Priced | None, Levels, tuple[str, ...]]:
+    """The baseline, the problem it is priced on, and where there is none the reason.
+
+    The job would have used its home whether or not its own file allows it there now, so a home that is left out by
+    `allowed` alone is priced on a problem of its own.
+    """
+    central = levels["central"]
+    home = central.ground.home
+    try:
+        if central.problem.home is None:
+            alone = replace(situation, allowed=(home,), operator_home=home, resumed_from=None)
+            levels = {level: alone.at(level) for level in LEVELS}
+        placement = place(policy, levels["central"].problem)
+    except Infeasible as exc:
+        why = "; ".join(r.reason for r in exc.rejected) if isinstance(exc, NoCandidate) else exc.message
+        return None, levels, (f"no baseline: {BASELINE} has no placement on the home {home}: {why}",)
+    return priced(placement, levels), levels, ()
+
+
+def _alternatives(problem: Problem, policies: Mapping[str, Policy], chosen: str) -> tuple[Alternative, ...]:
+    """What each other policy would do where it keeps every constraint, in order of name."""
+    found = []
+    for name in sorted(policies):
+        if name == chosen or (name == BASELINE and problem.home is None):
+            continue  # without a home among the rows the baseline is priced apart
+        try:
+            placement = place(policies[name], problem)
+        except Infeasible:
+            continue  # a policy with less reach; what it lacks is no news about the one that was asked
+        if violations(problem, placement):
+            continue
+        cost = price(problem, placement)
+        total_kg = cost.emissions.total if cost.coverage >= FULL else None
+        found.append(Alternative(policy=name, total_kg=total_kg, finish=placement.finish))
+    return tuple(found)
+
+
+def _candidate(levels: Levels, row: int) -> Candidate:
+    """The best uninterrupted run on one cluster."""
+    central = levels["central"]
+    cluster = central.ground.candidates[row]
+    try:
+        placement = cheapest_window(only_on(central.problem, [row]))
+    except Infeasible:
+        return Candidate(cluster=cluster.name, zone=cluster.zone, mean_g_per_kwh=None, best=None)
+    return Candidate(
+        cluster=cluster.name,
+        zone=cluster.zone,
+        mean_g_per_kwh=_mean_g_per_kwh(central, row, placement),
+        best=priced(placement, levels),
+    )
+
+
+def _mean_g_per_kwh(assembled: Assembled, row: int, placement: Placement) -> float | None:
+    """Mean intensity over a run in one piece, None where a part is unknown. [g/kWh]"""
+    surface = assembled.problem.surface
+    slots, hours_h = overlap(surface, surface.hour(placement.start), surface.hour(placement.finish))
+    mean = float(hours_h @ assembled.g_per_kwh[row, slots] / hours_h.sum())
+    return mean if np.isfinite(mean) else None
+
+
+def _coverage(chosen: Priced) -> tuple[str, ...]:
+    """That a part of the plan has no price."""
+    if chosen.coverage >= FULL:
+        return ()
+    unknown_pct = 100 * (1 - chosen.coverage)
+    return (f"{unknown_pct:.3g} % of the plan's GPU-hours have no intensity: its emissions are unknown",)
+
+
+def _refused(
+    situation: Situation,
+    name: str,
+    exc: Infeasible,
+    others: Sequence[Alternative],
+    central: Assembled | None = None,
+) -> NoPlan:
+    """Why there is no plan, and every way out: the solver's, other policies, and clusters that were left out."""
+    if isinstance(exc, NoCandidate):
+        rejected, relax = exc.rejected, []
+    else:
+        rejected, relax = central.rejected if central else (), [exc.hint]
+    relax += [f"policy {other.policy} finishes at {format_instant(other.finish)}" for other in others]
+    relax += [f"{each.cluster}: {each.reason}" for each in rejected]
+    return NoPlan(
+        policy=name,
+        now=situation.now,
+        basis=basis_of(situation.intensity),
+        message=exc.message,
+        relax=tuple(relax),
+        rejected=rejected,
+    )

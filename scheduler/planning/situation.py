@@ -1,0 +1,61 @@
+"""All that a plan is made from, so that the same job can be assembled at each level of its uncertain figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from scheduler.domain.cluster import Cluster
+from scheduler.domain.estimate import Level
+from scheduler.domain.intensity import IntensitySeries
+from scheduler.domain.job import Job
+from scheduler.domain.placement import Segment
+from scheduler.problem.assemble import Assembled, assemble
+from scheduler.problem.limits import NO_TIME
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """A job, the clusters and the grid at a moment of decision; `assemble` says what each field means."""
+
+    job: Job
+    clusters: Sequence[Cluster]
+    intensity: Mapping[str, IntensitySeries]
+    now: datetime
+    submitted_at: datetime | None = None
+    allowed: Sequence[str] | None = None
+    operator_home: str | None = None
+    default_slack: timedelta = NO_TIME
+    deadline_margin: timedelta = NO_TIME
+    learnt: timedelta | None = None
+    reservations: Sequence[Segment] = ()
+    progress: float = 0.0
+    resumed_from: str | None = None
+    suspends_done: int = 0
+    moves_done: int = 0
+    step: timedelta | None = None
+    until: datetime | None = None
+
+    def at(self, level: Level) -> Assembled:
+        """The problem with every figure taken at one corner of its range."""
+        return assemble(
+            self.job,
+            self.clusters,
+            self.intensity,
+            self.now,
+            level=level,
+            submitted_at=self.submitted_at,
+            allowed=self.allowed,
+            operator_home=self.operator_home,
+            default_slack=self.default_slack,
+            deadline_margin=self.deadline_margin,
+            learnt=self.learnt,
+            reservations=self.reservations,
+            progress=self.progress,
+            resumed_from=self.resumed_from,
+            suspends_done=self.suspends_done,
+            moves_done=self.moves_done,
+            step=self.step,
+            until=self.until,
+        )

@@ -1,0 +1,243 @@
+"""A job, clusters and intensities become a problem: the one place where the emission model meets the grid."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import numpy as np
+
+from scheduler.domain.basis import Basis
+from scheduler.domain.cluster import Cluster
+from scheduler.domain.emissions import Line
+from scheduler.domain.errors import InvalidInput
+from scheduler.domain.estimate import Level
+from scheduler.domain.intensity import IntensitySeries
+from scheduler.domain.job import Interruptible, Job
+from scheduler.domain.placement import Segment
+from scheduler.problem.candidates import Rejected
+from scheduler.problem.ground import Ground, ground_of
+from scheduler.problem.limits import NO_TIME, Limits, limits
+from scheduler.problem.problem import Interruption, Problem
+from scheduler.problem.rates import hold_lines, job_gpu_hour, moves, row_intensity
+from scheduler.problem.slots import hours, microseconds, slot_edges
+from scheduler.problem.surface import HOLD_LINES, RUN_LINES, Floats, Ints, Surface
+
+_HOUR: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Assembled:
+    """A problem, with what a policy may not see but a person wants to know.
+
+    Args:
+        problem: what a policy decides on.
+        ground: the clusters behind the surface's rows, those rejected, and the home. Its stranded cluster has a row
+            without room and with unknown rates, so that a checkpoint can leave it.
+        limits: the window, as instants.
+        basis: of every intensity.
+        g_per_kwh: mean intensity, shape [C, S]. [g/kWh]
+        level: the corner at which every figure was taken.
+    """
+
+    problem: Problem
+    ground: Ground
+    limits: Limits
+    basis: Basis
+    g_per_kwh: Floats
+    level: Level
+
+    @property
+    def rejected(self) -> tuple[Rejected, ...]:
+        """The clusters that cannot take the job, with their reasons."""
+        return self.ground.rejected
+
+
+def assemble(
+    job: Job,
+    clusters: Sequence[Cluster],
+    intensity: Mapping[str, IntensitySeries],
+    now: datetime,
+    *,
+    level: Level = "central",
+    submitted_at: datetime | None = None,
+    allowed: Collection[str] | None = None,
+    operator_home: str | None = None,
+    default_slack: timedelta = NO_TIME,
+    deadline_margin: timedelta = NO_TIME,
+    learnt: timedelta | None = None,
+    reservations: Sequence[Segment] = (),
+    progress: float = 0.0,
+    resumed_from: str | None = None,
+    suspends_done: int = 0,
+    moves_done: int = 0,
+    step: timedelta | None = None,
+    until: datetime | None = None,
+) -> Assembled:
+    """The problem of placing what is left of `job` at `now`.
+
+    Args:
+        job: what is to run.
+        clusters: all that are configured.
+        intensity: zone -> its series, all on one basis; a zone that is not there rejects its clusters.
+        now: hour 0 of the surface.
+        level: the corner of their ranges at which hardware and intensity are taken.
+        submitted_at: what durations in the job count from; None for now.
+        allowed: cluster names that stand in for the job's own list; None for that list.
+        operator_home: the project's home by the operator's word, which wins over the job's.
+        default_slack: slack of a job that states neither deadline nor slack.
+        deadline_margin: kept free before the deadline, as far as there is slack.
+        learnt: duration from past runs, for a job that states none.
+        reservations: what other jobs occupy, held GPUs included.
+        progress: fraction of the work done. [-]
+        resumed_from: cluster that the checkpoint lies on; None for a first start.
+        suspends_done: how often it was suspended before, which counts towards its limit.
+        moves_done: how often it was moved before.
+        step: finest slot, see `slot_edges`.
+        until: the surface reaches to this where it is past the deadline, so that a late run has a price.
+
+    Raises:
+        NoCandidate: every cluster was rejected.
+        Infeasible: the deadline has passed.
+        InvalidInput: the job has no home or no duration, or names a cluster that is not there.
+        BasisMismatch: two series differ in basis.
+    """
+    if not 0 <= progress < 1:
+        raise InvalidInput(f"a progress of {progress:g} leaves no job to place", hint="it is from 0 to below 1")
+    basis = basis_of(intensity)
+    ground = ground_of(
+        job,
+        clusters,
+        allowed=job.allowed if allowed is None else tuple(allowed),
+        zones=intensity,
+        operator_home=operator_home,
+        learnt=learnt,
+        resumed_from=resumed_from,
+    )
+    window = limits(
+        job,
+        now=now,
+        submitted_at=submitted_at or now,
+        run=ground.duration,
+        shortest=min(ground.spans) * (1 - progress) + (_restart(job) if resumed_from else NO_TIME),
+        default_slack=default_slack,
+        margin=deadline_margin,
+    )
+    edges_us = slot_edges(
+        [intensity[zone] for zone in sorted({cluster.zone for cluster in ground.candidates})],
+        now,
+        max(window.deadline, until or window.deadline),
+        moments=[window.earliest, window.deadline, *_changes(reservations, ground)],
+        step=step,
+    )
+    g_per_kwh = np.stack([row_intensity(row, intensity, now, edges_us, level) for row in ground.rows])
+    surface = _surface(job, ground, now, edges_us, g_per_kwh, reservations=reservations, level=level)
+    problem = Problem(
+        surface=surface,
+        gpus=job.gpus,
+        work_h=ground.duration / _HOUR * (1 - progress),
+        earliest_h=surface.hour(window.earliest),
+        deadline_h=surface.hour(window.deadline),
+        home=ground.home_row,
+        interruption=_interruption(job.interruptible, suspends_done, moves_done),
+        resumed_from=ground.resumed_from,
+        min_saving_pct=job.min_saving,
+        objective=job.objective,
+    )
+    return Assembled(problem=problem, ground=ground, limits=window, basis=basis, g_per_kwh=g_per_kwh, level=level)
+
+
+def basis_of(intensity: Mapping[str, IntensitySeries]) -> Basis:
+    """The basis that every series is on."""
+    bases = [series.basis for series in intensity.values()]
+    if not bases:
+        raise InvalidInput("there is no intensity of any zone", hint="give an intensity table that has the zones")
+    for basis in bases[1:]:
+        bases[0].require_same(basis)
+    return bases[0]
+
+
+def _restart(job: Job) -> timedelta:
+    """Time from a resume to progress."""
+    return job.interruptible.restart if job.interruptible else NO_TIME
+
+
+def _changes(reservations: Sequence[Segment], ground: Ground) -> list[datetime]:
+    """The instants at which room changes on a candidate."""
+    names = {cluster.name for cluster in ground.candidates}
+    return [moment for each in reservations if each.cluster in names for moment in (each.start, each.end)]
+
+
+def _surface(
+    job: Job,
+    ground: Ground,
+    now: datetime,
+    edges_us: Ints,
+    g_per_kwh: Floats,
+    *,
+    reservations: Sequence[Segment],
+    level: Level,
+) -> Surface:
+    """Rates, room and overheads over the slots, at a mean intensity. [g/kWh]"""
+    rows = ground.rows
+    run_g, hold_g = _lines(job, ground, g_per_kwh, level)
+    room = [_room(job, cluster, reservations, now, edges_us) for cluster in ground.candidates]
+    room += [np.zeros(len(edges_us) - 1, dtype=np.int64) for _ in ground.stranded]
+    move_h, move_g = moves(job, rows, g_per_kwh, level)
+    return Surface(
+        origin=now,
+        clusters=tuple(cluster.name for cluster in rows),
+        edges_h=hours(edges_us),
+        run_g=run_g,
+        hold_g=hold_g,
+        holds=np.array([cluster.holds_paused for cluster in rows]),
+        capacity=np.stack(room),
+        speed=ground.speed,
+        restart_h=np.full(len(rows), _restart(job) / _HOUR),
+        move_h=move_h,
+        move_g=move_g,
+    )
+
+
+def _lines(job: Job, ground: Ground, g_per_kwh: Floats, level: Level) -> tuple[dict[Line, Floats], dict[Line, Floats]]:
+    """Emissions of running and of holding by line, shape [C, S]; unknown on the stranded row. [g/GPU-h]"""
+    running, holding = [], []
+    for cluster, intensity in zip(ground.candidates, g_per_kwh, strict=False):
+        hour = job_gpu_hour(job, cluster, level)
+        running.append(hour.running(intensity))
+        holding.append(hold_lines(cluster, hour, intensity))
+    unknown = [np.full(g_per_kwh.shape[1], np.nan) for _ in ground.stranded]
+    run_g = {line: np.stack([lines[line] for lines in running] + unknown) for line in RUN_LINES}
+    hold_g = {line: np.stack([lines[line] for lines in holding] + unknown) for line in HOLD_LINES}
+    return run_g, hold_g
+
+
+def _room(job: Job, cluster: Cluster, reservations: Sequence[Segment], now: datetime, edges_us: Ints) -> Ints:
+    """GPUs free for the job in each slot, whole nodes only where it is exclusive. [GPUs]"""
+    free = np.full(len(edges_us) - 1, cluster.gpus, dtype=np.int64)
+    for segment in reservations:
+        if segment.cluster == cluster.name:
+            start_us, end_us = microseconds(now, segment.start), microseconds(now, segment.end)
+            free[(edges_us[:-1] < end_us) & (edges_us[1:] > start_us)] -= segment.gpus
+    free = np.maximum(free, 0)
+    return free - free % cluster.node.gpus if job.exclusive else free
+
+
+def _interruption(said: Interruptible | None, suspends_done: int, moves_done: int) -> Interruption | None:
+    """What a suspend costs; one that saves periodically loses half a period on average, and a save under way."""
+    if said is None:
+        return None
+    lost = said.every / 2 if said.save == "periodic" and said.every else NO_TIME
+    return Interruption(
+        checkpoint_h=(said.checkpoint + lost) / _HOUR,
+        min_segment_h=said.min_segment / _HOUR,
+        max_suspends=_left(said.max_suspends, suspends_done),
+        max_moves=_left(said.max_moves, moves_done),
+    )
+
+
+def _left(limit: int | None, done: int) -> int | None:
+    """What is left of a limit, None where there is none."""
+    return None if limit is None else max(0, limit - done)

@@ -1,0 +1,23 @@
+"""What a policy that may not see the forecast is given instead."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from scheduler.problem.problem import Problem
+
+
+def without_forecast(problem: Problem) -> Problem:
+    """The same problem with every rate and transfer zero, so that nothing of the future can be told from it."""
+    surface = problem.surface
+    return replace(
+        problem,
+        surface=replace(
+            surface,
+            run_g={line: np.zeros_like(rate) for line, rate in surface.run_g.items()},
+            hold_g={line: np.zeros_like(rate) for line, rate in surface.hold_g.items()},
+            move_g=np.zeros_like(surface.move_g),
+        ),
+    )

@@ -1,0 +1,99 @@
+"""The surface as the solvers use it: from the moment of decision to the deadline, integrated over time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scheduler.problem.problem import Problem
+from scheduler.problem.surface import INSTANT_TOLERANCE_H, Floats, Ints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Grid:
+    """Borders t[0..N], of which hour 0 and the earliest start are two, and what lies between them.
+
+    Args:
+        t_h: borders, shape [N+1]; the last is the deadline, or where the surface ends. [h]
+        slot: slot of the surface behind each border, shape [N].
+        room: whether the job fits, shape [C, N].
+        room_to: number of the border up to which the job fits from each on, shape [C, N+1].
+        run_rate, hold_rate: of the whole job, shape [C, N]; zero where it does not fit. [g/h]
+        run_g, hold_g: their integrals from the first border, shape [C, N+1]. [g]
+    """
+
+    t_h: Floats
+    slot: Ints
+    room: NDArray[np.bool_]
+    room_to: Ints
+    run_rate: Floats
+    hold_rate: Floats
+    run_g: Floats
+    hold_g: Floats
+
+    def border(self, hour_h: Floats) -> Ints:
+        """Number of the last border at or before each time, short of the final one."""
+        found = np.searchsorted(self.t_h, hour_h, side="right") - 1
+        return np.clip(found, 0, len(self.slot) - 1)
+
+    def run_to(self, row: Ints, hour_h: Floats) -> Floats:
+        """Emissions of running from the first border to each time, of clusters and times that go together. [g]"""
+        at = self.border(hour_h)
+        return self.run_g[row, at] + self.run_rate[row, at] * (hour_h - self.t_h[at])
+
+    def hold_to(self, row: Ints, hour_h: Floats) -> Floats:
+        """The same of holding. [g]"""
+        at = self.border(hour_h)
+        return self.hold_g[row, at] + self.hold_rate[row, at] * (hour_h - self.t_h[at])
+
+    def fits(self, row: Ints, start_h: Floats, end_h: Floats) -> NDArray[np.bool_]:
+        """Whether the cluster has room from each start to its end; the tolerance of an instant is granted."""
+        at = self.border(start_h + INSTANT_TOLERANCE_H)
+        return end_h <= self.t_h[self.room_to[row, at]] + INSTANT_TOLERANCE_H
+
+
+def grid(problem: Problem) -> Grid | None:
+    """The grid of a problem without unknown rates, None where no time is left.
+
+    Raises:
+        InvalidInput: never here: rates are masked before, see `unpriced`.
+    """
+    surface = problem.surface
+    start_h = max(0.0, float(surface.edges_h[0]))
+    end_h = min(problem.deadline_h, float(surface.edges_h[-1]))
+    if end_h <= start_h:
+        return None
+    inner = np.append(surface.edges_h, problem.earliest_h)
+    inner = np.unique(inner[(inner > start_h + INSTANT_TOLERANCE_H) & (inner < end_h - INSTANT_TOLERANCE_H)])
+    inner = inner[np.diff(inner, prepend=start_h) > INSTANT_TOLERANCE_H]
+    t_h = np.concatenate([[start_h], inner, [end_h]])
+    slot = np.searchsorted(surface.edges_h, (t_h[:-1] + t_h[1:]) / 2, side="right") - 1
+    room = surface.capacity[:, slot] >= problem.gpus
+    run_rate = np.where(room, problem.run_rate[:, slot], 0.0) * problem.gpus
+    hold_rate = np.where(room & surface.holds[:, None], problem.hold_rate[:, slot], 0.0) * problem.gpus
+    step_h = np.diff(t_h)
+    return Grid(
+        t_h=t_h,
+        slot=slot,
+        room=room,
+        room_to=_room_to(room),
+        run_rate=run_rate,
+        hold_rate=hold_rate,
+        run_g=_integral(run_rate * step_h),
+        hold_g=_integral(hold_rate * step_h),
+    )
+
+
+def _integral(parts: Floats) -> Floats:
+    """Running sums along the last axis, starting with 0."""
+    return np.concatenate([np.zeros((len(parts), 1)), np.cumsum(parts, axis=1)], axis=1)
+
+
+def _room_to(room: NDArray[np.bool_]) -> Ints:
+    """For each border the number of the next one behind which there is no room."""
+    count, slots = room.shape
+    stops = np.where(room, slots, np.arange(slots))
+    stops = np.concatenate([stops, np.full((count, 1), slots)], axis=1)
+    return np.minimum.accumulate(stops[:, ::-1], axis=1)[:, ::-1]

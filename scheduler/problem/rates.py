@@ -1,0 +1,97 @@
+"""What a GPU-hour of one job emits on each cluster in each slot, and what moving its checkpoint does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+
+from scheduler.domain.cluster import Cluster
+from scheduler.domain.emissions import Line
+from scheduler.domain.estimate import Level
+from scheduler.domain.intensity import IntensitySeries
+from scheduler.domain.job import Job
+from scheduler.domain.units import W_PER_KW
+from scheduler.lifecycle.model import GpuHour, gpu_hour, transfer_g
+from scheduler.problem.candidates import share_storage, width_on
+from scheduler.problem.slots import slot_means
+from scheduler.problem.surface import HOLD_LINES, Floats, Ints
+
+UNSTATED_RANGE: Final = 0.15
+"""Range of the intensity of a closed year whose source states none, as a 95 % half-width. [-]
+
+This project's choice: two vintages of one provider's yearly average of France in 2022 are 91 and 99 g/kWh
+(Electricity Maps, life-cycle, as published in 2023 and in 2025), and the factor sets of others differ by more."""
+
+
+def row_intensity(
+    cluster: Cluster, intensity: Mapping[str, IntensitySeries], start: datetime, edges_us: Ints, level: Level
+) -> Floats:
+    """Mean intensity of a cluster's zone over each slot at one corner of its range; NaN where unknown. [g/kWh]"""
+    series = intensity.get(cluster.zone)
+    if series is None:
+        return np.full(len(edges_us) - 1, np.nan)
+    return slot_means(series, intensity_at(series, level), start, edges_us)
+
+
+def intensity_at(series: IntensitySeries, level: Level) -> Floats:
+    """The values of a series at a level: as its source states them, else `UNSTATED_RANGE` around them. [g/kWh]"""
+    if level == "central":
+        return series.g_per_kwh
+    stated = series.low if level == "low" else series.high
+    assumed = series.g_per_kwh * (1 - UNSTATED_RANGE if level == "low" else 1 + UNSTATED_RANGE)
+    return assumed if stated is None else np.where(np.isnan(stated), assumed, stated)
+
+
+def job_gpu_hour(job: Job, cluster: Cluster, level: Level) -> GpuHour:
+    """What an hour of one of the job's GPUs draws and embodies, with its share of the node.
+
+    Notes:
+        An exclusive job reserves k = width / gpus as many GPUs as it uses. Each of its own then carries k times
+        the idle floor, the hardware and the host's share; only the GPU's own work is not multiplied:
+        dynamic = run_w - gpu.idle_w + k (node.host_w - node.idle_w) / node.gpus.
+    """
+    hour = gpu_hour(cluster, job.gpu_power_w(cluster), level)
+    share = width_on(job, cluster) / job.gpus
+    if share == 1:
+        return hour
+    node = cluster.node
+    host_kwh = (node.host_w.at(level) - node.idle_w.at(level)) / node.gpus / W_PER_KW
+    return replace(
+        hour,
+        dynamic_kwh=hour.dynamic_kwh + (share - 1) * host_kwh,
+        idle_kwh=hour.idle_kwh * share,
+        embodied_g=hour.embodied_g * share,
+    )
+
+
+def hold_lines(cluster: Cluster, hour: GpuHour, g_per_kwh: Floats) -> dict[Line, Floats]:
+    """What a paused job's nodes emit there, by what the cluster does with them. [g/GPU-h]
+
+    Held nodes are the job's: idle energy and hardware. Idle ones are nobody's hours but still draw. Nodes that are
+    off or filled by others cost the job nothing.
+    """
+    lines = hour.holding(g_per_kwh)
+    if not cluster.holds_paused:
+        return {line: np.zeros_like(g_per_kwh) for line in HOLD_LINES}
+    if cluster.paused_nodes == "idle":
+        lines["embodied"] = np.zeros_like(g_per_kwh)
+    return lines
+
+
+def moves(job: Job, rows: Sequence[Cluster], g_per_kwh: Floats, level: Level) -> tuple[Floats, Floats]:
+    """Time and emissions of a checkpoint's way from each cluster to each, shapes [C, C] and [C, C, S]. [h], [g]
+
+    A shared storage is mounted at both ends, so nothing waits for a copy; the bytes travel all the same.
+    """
+    move_h = np.array([[0.0 if share_storage(one, other) else np.inf for other in rows] for one in rows])
+    move_g = np.zeros((len(rows), *g_per_kwh.shape))
+    if job.checkpoint.gb > 0:
+        for one in range(len(rows)):
+            for other in range(len(rows)):
+                if one != other:
+                    move_g[one, other] = transfer_g(job.checkpoint.gb, g_per_kwh[one], g_per_kwh[other], level)
+    return move_h, move_g

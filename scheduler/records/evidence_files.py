@@ -1,0 +1,74 @@
+"""The evidence of a job on our side: the agents' own bytes, only ever added to."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from scheduler.domain.errors import StoreError
+from scheduler.records.evidence import Outcome, Sample, outcome_name, parse_outcome, parse_samples, samples_name
+from scheduler.records.state_folder import StateFolder
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceFiles:
+    """What was harvested, under one folder a job."""
+
+    state: StateFolder
+
+    def samples(self, job_id: str, sid: str) -> list[Sample]:
+        """The samples of one attempt read so far."""
+        path = self._path(job_id, samples_name(sid))
+        return parse_samples(path.read_bytes()) if path.exists() else []
+
+    def outcome(self, job_id: str, sid: str) -> Outcome | None:
+        """The outcome of one attempt, None while unread."""
+        path = self._path(job_id, outcome_name(sid))
+        return parse_outcome(path.read_bytes()) if path.exists() else None
+
+    def log(self, job_id: str, sid: str) -> str:
+        """What the attempt printed, as far as it was harvested."""
+        path = self._path(job_id, f"{sid}.log")
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+
+    def keep_samples(self, job_id: str, sid: str, raw: bytes) -> None:
+        """Keep the whole lines of a longer reading; a shorter one never replaces what is here."""
+        whole = raw[: raw.rfind(b"\n") + 1]
+        path = self._path(job_id, samples_name(sid))
+        if not path.exists() or len(whole) > path.stat().st_size:
+            _write(path, whole)
+
+    def keep_outcome(self, job_id: str, sid: str, raw: bytes) -> Outcome:
+        """Keep an outcome once it parses; the first one stays."""
+        outcome = parse_outcome(raw)
+        path = self._path(job_id, outcome_name(sid))
+        if not path.exists():
+            _write(path, raw)
+        return outcome
+
+    def keep_log(self, job_id: str, sid: str, text: str) -> None:
+        """Keep what an attempt printed, its last part where it is over the cap."""
+        _write(self._path(job_id, f"{sid}.log"), text.encode()[-LOG_CAP_BYTES:])
+
+    def _path(self, job_id: str, name: str) -> Path:
+        """A file of the job's evidence."""
+        return self.state.evidence(job_id) / name
+
+
+LOG_CAP_BYTES = 16 << 20
+"""Most that is kept of one attempt's output. [bytes]"""
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file so that a crash leaves the old one or the new one."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(stream.name).replace(path)
+    except OSError as exc:
+        raise StoreError(f"evidence {path} cannot be written: {exc.strerror}", hint="free some disk space") from exc

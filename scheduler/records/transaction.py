@@ -1,0 +1,197 @@
+"""One transaction on the store: the only place that reads and writes its tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from scheduler.domain.errors import InvalidInput, UnknownName
+from scheduler.records import schema
+from scheduler.records.rows import (
+    FINAL,
+    EventRow,
+    JobRow,
+    JobState,
+    PlanRow,
+    SegmentRow,
+    Wanted,
+    event_from_row,
+    job_from_row,
+    plan_from_row,
+    segment_from_row,
+    to_column,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """Reads and writes that happen together or not at all."""
+
+    connection: sa.Connection
+
+    # Jobs
+
+    def add_job(self, row: JobRow) -> None:
+        """Store a new job.
+
+        Raises:
+            InvalidInput: a job with the same key is there; read it with `job_by_key` first.
+        """
+        if row.key is not None and self.job_by_key(row.key) is not None:
+            raise InvalidInput(f"there is a job with the key {row.key!r}", hint="use its id, or another key")
+        values = {
+            name: to_column(getattr(row, name))
+            for name in (
+                "id", "key", "spec_sha256", "package", "state", "wanted", "reason", "progress", "failures",
+                "interruptions", "submitted_at", "deadline_at", "finished_at",
+            )
+        }  # fmt: skip
+        values |= {name: getattr(row.job, name) for name in ("name", "project", "owner", "group")}
+        values |= {
+            "after": json.dumps(row.job.after),
+            "spec": row.job.model_dump_json(exclude_defaults=True),
+            "intensity": json.dumps(dict(row.intensity)),
+            "counterfactual": json.dumps(dict(row.counterfactual)),
+        }
+        self.connection.execute(schema.job.insert().values(values))
+
+    def job(self, prefix: str) -> JobRow:
+        """The one job whose id begins with `prefix`, or that has it as its name where only one does."""
+        rows = self._jobs(schema.job.c.id.startswith(prefix, autoescape=True)) if prefix else []
+        rows = [row for row in rows if row.id == prefix] or rows or self._jobs(schema.job.c.name == prefix)
+        if not rows:
+            raise UnknownName("job", prefix, [row.id for row in self._jobs(sa.true())[-10:]])
+        if len(rows) > 1:
+            raise InvalidInput(
+                f"{prefix!r} names {len(rows)} jobs", hint=f"one of {', '.join(row.id for row in rows[-10:])}"
+            )
+        return rows[0]
+
+    def job_by_key(self, key: str) -> JobRow | None:
+        """The job that was submitted with `key`."""
+        return next(iter(self._jobs(schema.job.c.key == key)), None)
+
+    def jobs(self) -> list[JobRow]:
+        """All jobs in order of submission."""
+        return self._jobs(sa.true())
+
+    def open_jobs(self) -> list[JobRow]:
+        """Jobs that are not in a final state, in order of submission."""
+        return self._jobs(schema.job.c.state.not_in([state.value for state in FINAL]))
+
+    def _jobs(self, condition: sa.ColumnElement[bool]) -> list[JobRow]:
+        """Jobs that meet a condition."""
+        query = schema.job.select().where(condition).order_by(schema.job.c.submitted_at, schema.job.c.id)
+        return [job_from_row(row) for row in self.connection.execute(query).mappings()]
+
+    def set_job(
+        self,
+        job_id: str,
+        *,
+        state: JobState | None = None,
+        reason: str | None = None,
+        wanted: Wanted | None = None,
+        progress: float | None = None,
+        failures: int | None = None,
+        interruptions: int | None = None,
+        finished_at: datetime | None = None,
+    ) -> None:
+        """Change what is given of a job."""
+        given = {
+            "state": state, "reason": reason, "wanted": wanted, "progress": progress, "failures": failures,
+            "interruptions": interruptions, "finished_at": finished_at,
+        }  # fmt: skip
+        self._update(schema.job, schema.job.c.id == job_id, given)
+
+    # Plans
+
+    def add_plan(self, job_id: str, made_at: datetime, document: Mapping[str, object]) -> int:
+        """Store a plan; the newest one binds. Returns its id."""
+        values = {"job_id": job_id, "made_at": to_column(made_at), "document": json.dumps(document)}
+        return self._insert(schema.plan, values)
+
+    def plans(self, job_id: str) -> list[PlanRow]:
+        """All plans of a job, oldest first."""
+        query = schema.plan.select().where(schema.plan.c.job_id == job_id).order_by(schema.plan.c.id)
+        return [plan_from_row(row) for row in self.connection.execute(query).mappings()]
+
+    def newest_plans(self, job_ids: Iterable[str]) -> dict[str, PlanRow]:
+        """The binding plan of each job that has one."""
+        newest = (
+            sa.select(sa.func.max(schema.plan.c.id))
+            .where(schema.plan.c.job_id.in_(list(job_ids)))
+            .group_by(schema.plan.c.job_id)
+        )
+        rows = self.connection.execute(schema.plan.select().where(schema.plan.c.id.in_(newest))).mappings()
+        return {row["job_id"]: plan_from_row(row) for row in rows}
+
+    # Segments
+
+    def add_segment(self, row: SegmentRow) -> SegmentRow:
+        """Write the intent to run a segment; the store gives it its fence."""
+        values = {name: to_column(getattr(row, name)) for name in schema.segment.c.keys() if name != "fence"}
+        fence = self._insert(schema.segment, values)
+        return self._segments(schema.segment.c.fence == fence)[0]
+
+    def set_segment(self, fence: int, **given: object) -> None:
+        """Change what is given of a segment."""
+        self._update(schema.segment, schema.segment.c.fence == fence, given)
+
+    def segments(self, job_id: str) -> list[SegmentRow]:
+        """The segments of a job, oldest first."""
+        return self._segments(schema.segment.c.job_id == job_id)
+
+    def open_segments(self) -> list[SegmentRow]:
+        """Segments that may be on a cluster."""
+        return self._segments(schema.segment.c.phase != "over")
+
+    def _segments(self, condition: sa.ColumnElement[bool]) -> list[SegmentRow]:
+        """Segments that meet a condition, oldest first."""
+        query = schema.segment.select().where(condition).order_by(schema.segment.c.fence)
+        return [segment_from_row(row) for row in self.connection.execute(query).mappings()]
+
+    # Events and the scheduler
+
+    def add_event(self, job_id: str, at: datetime, kind: str, text: str) -> None:
+        """Note what happened to a job."""
+        values = {"job_id": job_id, "at": to_column(at), "kind": kind, "text": text}
+        self.connection.execute(schema.event.insert().values(values))
+
+    def events(self, job_id: str) -> list[EventRow]:
+        """What happened to a job, oldest first."""
+        query = schema.event.select().where(schema.event.c.job_id == job_id).order_by(schema.event.c.id)
+        return [event_from_row(row) for row in self.connection.execute(query).mappings()]
+
+    def set_scheduler(self, pid: int, started_at: datetime, pass_at: datetime) -> None:
+        """Say who runs the loop, and when it last passed."""
+        self.connection.execute(schema.scheduler.delete())
+        values = {"id": 1, "pid": pid, "started_at": to_column(started_at), "pass_at": to_column(pass_at)}
+        self.connection.execute(schema.scheduler.insert().values(values))
+
+    def scheduler_pid(self) -> int | None:
+        """The process that last ran the loop."""
+        return self.connection.execute(sa.select(schema.scheduler.c.pid)).scalar()
+
+    def _insert(self, table: sa.Table, values: Mapping[str, object]) -> int:
+        """Add a row; the number that the store gave it."""
+        key = self.connection.execute(table.insert().values(values)).inserted_primary_key
+        assert key is not None  # noqa: S101  # SQLite gives every row its number
+        return int(key[0])
+
+    def _update(self, table: sa.Table, condition: sa.ColumnElement[bool], given: Mapping[str, object]) -> None:
+        """Write the values that are not None."""
+        values = {name: to_column(value) for name, value in given.items() if value is not None}
+        if values:
+            self.connection.execute(table.update().where(condition).values(values))
+
+
+def by_job(segments: Sequence[SegmentRow]) -> dict[str, list[SegmentRow]]:
+    """Segments under the id of their job, in order."""
+    grouped: dict[str, list[SegmentRow]] = {}
+    for segment in segments:
+        grouped.setdefault(segment.job_id, []).append(segment)
+    return grouped

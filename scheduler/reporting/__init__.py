@@ -1,0 +1,1 @@
+"""Reports: what was planned, what was emitted, and what would have been, with every word weighed."""

@@ -1,0 +1,64 @@
+"""Every placement of a small problem, written naively: nothing of the solvers, only the price and the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scheduler.domain.placement import Placement
+from scheduler.problem.feasible import violations
+from scheduler.problem.pricing import Price, price
+from scheduler.problem.problem import Problem
+from tests.surfaces import placement
+
+SECOND_H = 1 / 3600
+
+
+def feasible_placements(problem: Problem) -> Iterator[Placement]:
+    """Every placement on the edges, and those in one piece that start or end on one."""
+    surface, rules = problem.surface, problem.interruption
+    edges = [float(edge) for edge in surface.edges_h]
+    points = sorted({*edges, 0.0, problem.earliest_h})
+    checkpoint_h = rules.checkpoint_h if rules else 0.0
+
+    def restart_h(row: int, depth: int) -> float:
+        return float(surface.restart_h[row]) if depth or problem.resumed_from is not None else 0.0
+
+    def extend(done: list[tuple[str, float, float]], left_h: float) -> Iterator[Placement]:
+        after = done[-1][2] if done else problem.earliest_h
+        for row, name in enumerate(surface.clusters):
+            speed = float(surface.speed[row])
+            for start in points:
+                if start < after or (done and (name, start) == (done[-1][0], after)):
+                    continue
+                loading = restart_h(row, len(done))
+                yield placement(surface, *done, (name, start, start + loading + left_h / speed), gpus=problem.gpus)
+                for end in edges if rules else []:
+                    progress = (end - start - loading - checkpoint_h) * speed
+                    if end > start and 0 < progress < left_h - SECOND_H:
+                        yield from extend([*done, (name, start, end)], left_h - progress)
+
+    def pieces() -> Iterator[Placement]:
+        for row, name in enumerate(surface.clusters):
+            length = restart_h(row, 0) + problem.work_h / float(surface.speed[row])
+            ends = [start + length for start in points] + edges + [problem.deadline_h, problem.deadline_h - 0.07]
+            if problem.resumed_from is not None:
+                ends.append(float(surface.move_h[problem.resumed_from, row]) + length)
+            for end in ends:
+                if 0 <= end - length < end < float("inf"):
+                    yield placement(surface, (name, end - length, end), gpus=problem.gpus)
+
+    for made in (*pieces(), *extend([], problem.work_h)):
+        if not violations(problem, made):
+            yield made
+
+
+def brute_force(problem: Problem) -> Price | None:
+    """The best price: least unpriced GPU-hours first, then least of the objective; None where nothing is feasible."""
+    prices = [price(problem, made) for made in feasible_placements(problem)]
+    if not prices:
+        return None
+    least = min(p.unpriced_gpu_h for p in prices)
+    allowed = least + (SECOND_H * problem.gpus if least > SECOND_H else 0.0)
+    return min(
+        (p for p in prices if p.unpriced_gpu_h <= allowed + 1e-9), key=lambda p: p.objective_kg(problem.objective)
+    )
