@@ -198,7 +198,7 @@ def _want(job_id: str, wanted: Wanted) -> None:
     say(words[wanted])
 
 
-def watch(store: Store, job_id: str, *, timeout: float | None, live: bool) -> int:
+def watch(store: Store, job_id: str, *, timeout: float | None, live: bool, serve_too: bool = True) -> int:
     """Watch a job until it ends; the loop is started again if its process died. Returns the exit code."""
     from cli import serve, wiring
     from cli.console import say
@@ -219,7 +219,8 @@ def watch(store: Store, job_id: str, *, timeout: float | None, live: bool) -> in
             if timeout is not None and clock.monotonic_s() - began_s >= timeout:
                 say(f"still {row.state.value} after the time given; it goes on")
                 return EXIT_TIMEOUT
-            serve.ensure_scheduler()
+            if serve_too:
+                serve.ensure_scheduler()
             ticker.nap(clock)
     except KeyboardInterrupt:
         say(f"\ndetached; {job_id} goes on: carbonsched wait {job_id}")

@@ -118,14 +118,14 @@ def _situation(
         clusters=declared,
         intensity=series,
         now=start,
-        allowed=_names(allow),
+        allowed=listed(allow),
         operator_home=values.text("home") or None,
         default_slack=slack,
     )
     return situation, _year_notes(reference, start)
 
 
-def _names(allow: Sequence[str] | None) -> tuple[str, ...] | None:
+def listed(allow: Sequence[str] | None) -> tuple[str, ...] | None:
     """The cluster names of the command line, None where it has none."""
     return tuple(name.strip() for text in allow for name in text.split(",") if name.strip()) if allow else None
 

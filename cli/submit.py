@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 if TYPE_CHECKING:
-    from cli.settings import Settings
     from scheduler.domain.job import Job
-    from scheduler.execution.placing import Placed
+    from scheduler.execution.placing import Placed, PlanningPlacer
     from scheduler.records.rows import JobRow
     from scheduler.records.store import Store
 
@@ -28,6 +28,7 @@ def submit(
         list[str] | None, typer.Option("--set", help="Set a key of the job: --set gpus=4, --set duration=2h.")
     ] = None,
     key: Annotated[str | None, typer.Option(help="Submit once: the same key again is the same job.")] = None,
+    allow: Annotated[list[str] | None, typer.Option(help="Cluster it may use; repeat it, or separate by commas.")] = None,
     intensity_table: Annotated[
         str | None, typer.Option(help="Intensity table to plan and account on [default: static tables].")
     ] = None,
@@ -50,40 +51,33 @@ def submit(
       carbonsched submit --set gpus=1 --set duration=10m -- python train.py
       carbonsched submit examples/job.yaml --dry-run --json
     """
-    from cli import jobs, serve, wiring
-    from cli.console import emit, emit_json, say
+    from cli import jobs, wiring
+    from cli.plan import listed
 
     values = wiring.settings()
-    job, folder = _job(job_file, list(context.obj or ()), sets or [], key)
-    declared = wiring.clusters(clusters)
-    placer = wiring.placer(values, declared)
+    job, folder = _job(job_file, list(context.obj or ()), sets or [])
+    changes = {"key": key or job.key, "allowed": listed(allow) or job.allowed}
+    job = job.model_copy(update=changes)
+    _refuse_unsupported(job, dry_run=dry_run, clusters=clusters)
+    placer = wiring.placer(values, wiring.clusters(clusters))
     reference = placer.grid.reference(intensity_table or values.text("intensity_table") or None)
-    _refuse_unsupported(job)
     if dry_run:
         placed = placer.submitted(job, reference, now=wiring.now(), taken=())
-        _package(job, folder, None)
-        _report(placed, job_id=None, state="dry run", quiet=quiet, as_json=as_json)
+        with tempfile.TemporaryDirectory(prefix="carbonsched-") as scratch:
+            _package(job, folder, Path(scratch))
+        _report(placed, job, job_id=None, quiet=quiet, as_json=as_json)
         return
     store = wiring.store()
-    known = _known(store, job.key)
-    if known is None:
-        package = _package(job, folder, store)
-        row, placed = _store(store, job, reference, package, values, placer)
-        _report(placed, job_id=row.id, state=row.state.value, quiet=quiet, as_json=as_json)
+    row = _known(store, job.key)
+    if row is None:
+        package = _package(job, folder, store.folder.packages)
+        row, placed = _store(store, job, reference, package, placer)
+        _report(placed, job, job_id=row.id, quiet=quiet, as_json=as_json)
     else:
-        row = known
-        if as_json:
-            with store.reading() as tx:
-                document = dict(tx.plans(row.id)[-1].document)
-            emit_json({"job_id": row.id, "state": row.state.value, "plan": document, "known": True})
-        else:
-            emit(row.id)
-        say(f"the key {job.key!r} is that of {row.id}, which is {row.state.value}: nothing was submitted")
-    _see_to_it(no_serve=no_serve or clusters is not None)
+        _report_known(store, row, as_json=as_json)
+    _see_to_it(no_serve=no_serve)
     if wait:
-        raise typer.Exit(jobs.watch(store, row.id, timeout=None, live=not (quiet or as_json)))
-    if not serve.scheduler_runs() and no_serve:
-        say("no scheduler runs: the job waits for 'carbonsched serve'")
+        raise typer.Exit(jobs.watch(store, row.id, timeout=None, live=not (quiet or as_json), serve_too=not no_serve))
 
 
 def _see_to_it(*, no_serve: bool) -> None:
@@ -92,13 +86,15 @@ def _see_to_it(*, no_serve: bool) -> None:
     from cli.console import say
 
     if no_serve:
+        if not serve.scheduler_runs():
+            say("no scheduler runs: the job waits for 'carbonsched serve'")
         return
     pid = serve.ensure_scheduler()
     if pid is not None:
         say(f"scheduler started in the background (process {pid})")
 
 
-def _job(path: Path | None, command: list[str], sets: list[str], key: str | None) -> tuple[Job, Path]:
+def _job(path: Path | None, command: list[str], sets: list[str]) -> tuple[Job, Path]:
     """The job that the file or the command line says, and the folder its relative paths start from."""
     from cli.files import load_job, overridden
     from scheduler.domain.errors import InvalidInput
@@ -107,19 +103,16 @@ def _job(path: Path | None, command: list[str], sets: list[str], key: str | None
     if path is not None and command:
         raise InvalidInput("a job file and a command were both given", hint="give one of the two")
     if path is not None:
-        job = load_job(path, sets)
-        folder = path.absolute().parent
-    elif command:
+        return load_job(path, sets), path.absolute().parent
+    if command:
         data: dict[str, object] = {"version": 1, "name": Path(command[0]).name or "job", "entrypoint": command}
-        job = Job.from_mapping(overridden(data, sets), what="the command line")
-        folder = Path.cwd()
-    else:
-        raise InvalidInput("there is nothing to submit", hint="give a job file, or a command after --")
-    return (job if key is None else job.model_copy(update={"key": key})), folder
+        return Job.from_mapping(overridden(data, sets), what="the command line"), Path.cwd()
+    raise InvalidInput("there is nothing to submit", hint="give a job file, or a command after --")
 
 
-def _refuse_unsupported(job: Job) -> None:
-    """Refuse what is accepted in a file and cannot run yet."""
+def _refuse_unsupported(job: Job, *, dry_run: bool, clusters: Path | None) -> None:
+    """Refuse what cannot run yet, and clusters that the scheduler does not know."""
+    from cli.settings import PREFIX
     from scheduler.domain.errors import InvalidInput
 
     if job.launch != "script":
@@ -128,19 +121,20 @@ def _refuse_unsupported(job: Job) -> None:
         )
     if job.after:
         raise InvalidInput("after: jobs cannot wait for others yet", hint="submit it when they are done")
+    if clusters is not None and not dry_run:
+        raise InvalidInput(
+            "--clusters is for --dry-run: the scheduler that runs the job reads its own",
+            hint=f"set {PREFIX}CLUSTERS for both, or leave it out",
+        )
 
 
-def _package(job: Job, folder: Path, store: Store | None) -> str | None:
-    """The digest of the job's snapshot, kept in the store's folder; only checked where there is no store."""
-    from scheduler.execution.ray_package import check, snapshot
+def _package(job: Job, folder: Path, packages: Path) -> str | None:
+    """The digest of the job's snapshot, which is written to `packages`; None for a job without a folder."""
+    from scheduler.execution.ray_package import snapshot
 
     if job.working_dir is None:
         return None
-    source = (folder / Path(job.working_dir).expanduser()).resolve()
-    if store is None:
-        check(source, job.excludes)
-        return None
-    return snapshot(source, job.excludes, store.folder.packages).digest
+    return snapshot(folder / Path(job.working_dir).expanduser(), job.excludes, packages).digest
 
 
 def _known(store: Store, key: str | None) -> JobRow | None:
@@ -152,17 +146,15 @@ def _known(store: Store, key: str | None) -> JobRow | None:
 
 
 def _store(
-    store: Store, job: Job, reference: dict[str, str], package: str | None, values: Settings, placer: object
+    store: Store, job: Job, reference: dict[str, str], package: str | None, placer: PlanningPlacer
 ) -> tuple[JobRow, Placed]:
     """Plan and store the job in one transaction, so that two submits never count on the same GPUs."""
     from cli import wiring
     from scheduler.domain.instant import parse_instant
-    from scheduler.execution.placing import PlanningPlacer
     from scheduler.records.counterfactual import register
     from scheduler.records.reservations import reservations
     from scheduler.records.rows import JobRow, JobState
 
-    assert isinstance(placer, PlanningPlacer)
     now = wiring.now()
     spec = job.model_dump_json(exclude_defaults=True)
     with store.writing() as tx:
@@ -192,15 +184,31 @@ def _store(
     return row, placed
 
 
-def _report(placed: Placed, *, job_id: str | None, state: str, quiet: bool, as_json: bool) -> None:
-    """Say what was decided."""
-    from cli.console import emit, emit_json, say
-    from cli.plan_text import summary
+def _report(placed: Placed, job: Job, *, job_id: str | None, quiet: bool, as_json: bool) -> None:
+    """Say what was decided: the id as data, the plan as talk."""
+    import sys
 
+    from cli.console import emit, emit_json, say
+    from cli.plan_strip import encodable
+    from cli.plan_text import plan_text
+
+    state = "planned" if job_id else "dry run"
     if as_json:
         emit_json({"job_id": job_id, "state": state, "plan": dict(placed.document)})
-    elif quiet:
-        emit(job_id or "")
+        return
+    if not quiet:
+        say(plan_text(placed.plan, job, unicode=encodable(sys.stderr.encoding)))
+    emit(job_id or state)
+
+
+def _report_known(store: Store, row: JobRow, *, as_json: bool) -> None:
+    """Say that the key was used before, and for which job."""
+    from cli.console import emit, emit_json, say
+
+    if as_json:
+        with store.reading() as tx:
+            document = dict(tx.plans(row.id)[-1].document)
+        emit_json({"job_id": row.id, "state": row.state.value, "plan": document})
     else:
-        emit(job_id or state)
-        say(summary(placed.plan))
+        emit(row.id)
+    say(f"the key {row.key!r} is that of {row.id}, which is {row.state.value}: nothing was submitted")

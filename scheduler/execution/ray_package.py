@@ -20,7 +20,7 @@ from scheduler.domain.errors import InvalidInput, StoreError
 from scheduler.execution.agent import AGENT_FILE, agent_source
 
 LIMIT_BYTES: Final = 100 * 2**20
-"""Largest package that Ray takes by its API; above it answers 413 (MAX_PACKAGE_SIZE, ray/_private/runtime_env)."""
+"""A package of this size is refused by Ray's API (GCS_STORAGE_MAX_SIZE, ray/_private/runtime_env/packaging.py)."""
 
 DEFAULT_EXCLUDES: Final = (".git", "__pycache__", ".venv")
 """Left out of every snapshot: history, caches and environments that the cluster has of its own."""
@@ -33,6 +33,7 @@ AGENT_PATH: Final = f".carbonsched/{AGENT_FILE}"
 
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the first moment a zip can hold: times would make equal content differ
 _LARGEST: Final = 5
+_CHUNK_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A file that goes into the package."""
+    """A file that goes into the package, or a folder, whose name then ends in a slash."""
 
     name: str
     path: Path
@@ -76,23 +77,20 @@ def snapshot(folder: Path, excludes: Sequence[str], target: Path) -> Snapshot:
     """
     if not folder.is_dir():
         raise InvalidInput(f"working_dir {folder} is not a folder", hint="give a folder, relative to the job file")
-    entries = sorted(_Walk(folder.resolve(), (*DEFAULT_EXCLUDES, *excludes)).entries(), key=lambda e: e.name)
     try:
+        entries = list(_Walk(folder.resolve(), (*DEFAULT_EXCLUDES, *excludes)).entries(PurePosixPath()))
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=target, prefix=".package-") as part:
-            _pack(part, entries, folder)
-            part.flush()
-            os.fsync(part.fileno())
-            part.seek(0)
-            digest = hashlib.file_digest(part, "sha256").hexdigest()
-            path = target / f"{digest}.zip"
-            if not path.exists():
-                _publish(Path(part.name), path)
-        return Snapshot(path=path, digest=digest, size_bytes=path.stat().st_size, files=len(entries))
+        with tempfile.TemporaryDirectory(dir=target, prefix=".packing-") as scratch:
+            part = Path(scratch) / "package.zip"
+            digest, size_bytes = _write(part, entries, folder)
+            path = part.replace(target / f"{digest}.zip")  # over the same bytes, where they are there already
     except OSError as exc:
         raise StoreError(
-            f"working_dir {folder} cannot be packed: {exc.strerror}: {exc.filename}", hint="mend that file, or exclude it"
+            f"working_dir {folder} cannot be packed: {exc.strerror}: {exc.filename}",
+            hint="mend that file, or name it in excludes",
         ) from exc
+    files = sum(not entry.name.endswith("/") for entry in entries)
+    return Snapshot(path=path, digest=digest, size_bytes=size_bytes, files=files)
 
 
 def bare_package() -> bytes:
@@ -102,11 +100,15 @@ def bare_package() -> bytes:
     return content.getvalue()
 
 
-def _publish(part: Path, path: Path) -> None:
-    """Give the finished zip its name in one step; whoever lost a race finds the same bytes there."""
-    link = path.with_name(f"{part.name}.done")
-    link.hardlink_to(part)
-    link.replace(path)
+def _write(part: Path, entries: Sequence[_Entry], folder: Path) -> tuple[str, int]:
+    """Write the zip to the disk; returns its digest and its size [bytes]."""
+    with part.open("w+b") as stream:
+        _pack(stream, entries, folder)
+        size_bytes = stream.tell()
+        stream.flush()
+        os.fsync(stream.fileno())
+        stream.seek(0)
+        return hashlib.file_digest(stream, "sha256").hexdigest(), size_bytes
 
 
 def _pack(stream: IO[bytes], entries: Sequence[_Entry], folder: Path) -> None:
@@ -114,11 +116,22 @@ def _pack(stream: IO[bytes], entries: Sequence[_Entry], folder: Path) -> None:
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as package:
         package.writestr(_info(AGENT_PATH, executable=False), agent_source())
         package.writestr(_info(f"{WORK}/", executable=True), b"")
-        for entry in entries:
-            with package.open(_info(f"{WORK}/{entry.name}", executable=entry.executable), "w") as inside:
-                inside.write(entry.path.read_bytes())
-            if stream.tell() > LIMIT_BYTES:
-                raise _too_large(entries, folder)
+        for entry in sorted(entries, key=lambda e: e.name):
+            info = _info(f"{WORK}/{entry.name}", executable=entry.executable)
+            with package.open(info, "w", force_zip64=entry.size_bytes >= zipfile.ZIP64_LIMIT) as inside:
+                for chunk in _chunks(entry):
+                    inside.write(chunk)
+                    if stream.tell() >= LIMIT_BYTES:
+                        raise _too_large(entries, folder)
+    if stream.tell() >= LIMIT_BYTES:
+        raise _too_large(entries, folder)
+
+
+def _chunks(entry: _Entry) -> Iterator[bytes]:
+    """The content of a file, in parts that fit into memory; a folder has none."""
+    if not entry.name.endswith("/"):
+        with entry.path.open("rb") as stream:
+            yield from iter(lambda: stream.read(_CHUNK_BYTES), b"")
 
 
 def _info(name: str, *, executable: bool) -> zipfile.ZipInfo:
@@ -149,18 +162,19 @@ class _Walk:
     excludes: Sequence[str]
     _open: list[Path] = field(default_factory=list)
 
-    def entries(self, folder: PurePosixPath = PurePosixPath()) -> Iterator[_Entry]:
-        """Every file in `folder` of the root that no pattern excludes."""
-        real = (self.root / folder).resolve()
+    def entries(self, folder: PurePosixPath) -> Iterator[_Entry]:
+        """Everything in `folder` of the root that no pattern excludes."""
+        real = _real(self.root / folder)
         if real in self._open:
-            raise InvalidInput(f"working_dir {self.root}: the link {folder} leads back to a folder that holds it",
-                               hint="remove it, or name it in excludes")  # fmt: skip
+            raise self._refusal(f"the link {folder} leads back to a folder that holds it")
         self._open.append(real)
-        for path in sorted((self.root / folder).iterdir()):
+        for path in (self.root / folder).iterdir():
             name = folder / path.name
             if not self._excluded(name):
                 self._stays_inside(path, name)
-                yield from self.entries(name) if path.is_dir() else [self._entry(path, name)]
+                yield self._entry(path, name)
+                if path.is_dir():
+                    yield from self.entries(name)
         self._open.pop()
 
     def _excluded(self, name: PurePosixPath) -> bool:
@@ -174,16 +188,23 @@ class _Walk:
 
     def _stays_inside(self, path: Path, name: PurePosixPath) -> None:
         """Refuse a link that leads out: what it shows is not the user's folder, and may be secret."""
-        if path.is_symlink() and not path.resolve().is_relative_to(self.root):
-            raise InvalidInput(
-                f"working_dir {self.root}: the link {name} leads out of it, to {path.resolve()}",
-                hint="copy what it shows, or name it in excludes",
-            )
+        if path.is_symlink() and not _real(path).is_relative_to(self.root):
+            raise self._refusal(f"the link {name} leads out of it, to {_real(path)}")
 
     def _entry(self, path: Path, name: PurePosixPath) -> _Entry:
-        """The file at `path`; anything that is none is refused."""
+        """The file or folder at `path`; anything that is neither is refused."""
+        if path.is_dir():
+            return _Entry(f"{name}/", path, 0, executable=True)
         if not path.is_file():
-            what = "a broken link" if path.is_symlink() else "neither a file nor a folder"
-            raise InvalidInput(f"working_dir {self.root}: {name} is {what}", hint="remove it, or name it in excludes")
+            raise self._refusal(f"{name} is {'a broken link' if path.is_symlink() else 'neither a file nor a folder'}")
         stat = path.stat()
-        return _Entry(str(name), path, stat.st_size, bool(stat.st_mode & 0o100))
+        return _Entry(str(name), path, stat.st_size, executable=bool(stat.st_mode & 0o100))
+
+    def _refusal(self, why: str) -> InvalidInput:
+        """What to say of something that cannot be packed."""
+        return InvalidInput(f"working_dir {self.root}: {why}", hint="copy or remove it, or name it in excludes")
+
+
+def _real(path: Path) -> Path:
+    """Where `path` leads; unlike `Path.resolve` it answers for links in a circle too."""
+    return Path(os.path.realpath(path))

@@ -1,8 +1,7 @@
 """What a suspendable job can do at each border of the grid: start, run, suspend, wait, resume elsewhere.
 
-A job that does not run waits in one of three ways on each cluster, so waits are numbered x = way x C + c:
-READY (it resumes on c, nothing accrues), HELD (it resumes on c, whose nodes are kept) and FRESH (it never ran,
-so its start needs no restart).
+A job that does not run waits in one of two ways for each cluster c: READY (wait c: it resumes on c and nothing
+accrues) or HELD (wait C + c: it resumes on c, whose nodes are kept).
 """
 
 from __future__ import annotations
@@ -16,8 +15,6 @@ from scheduler.problem.grid import Grid
 from scheduler.problem.problem import Interruption, Problem
 from scheduler.problem.surface import INSTANT_TOLERANCE_H, Floats, Ints
 
-READY, HELD, FRESH = range(3)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Network:
@@ -25,70 +22,68 @@ class Network:
 
     Args:
         grid: borders, room and integrals.
-        speed: shape [C]. [-]
-        row: cluster of each wait, shape [3C].
-        restart_h: occupied time before progress that a start from it needs, shape [3C]. [h]
-        accrued_g: what waiting has cost since the first border, shape [3C, N+1]. [g]
-        lasts: whether waiting goes on through the slot behind e, shape [3C, N].
-        startable: whether a segment can start at e from x, shape [3C, N].
-        matures: border at which a segment started at e from x may be suspended first, N if never, shape [3C, N].
-        target: the wait on d after a suspend on c, shape [C, C].
-        arrives: border from which it can resume there, N if never, shape [C, C, N].
-        transfer_g: emissions of the way, shape [C, C, N]. [g]
-        checkpoint_h: occupied time without progress before a suspend. [h]
         work_h: work to do, in hours at speed 1. [h]
+        checkpoint_h: occupied time without progress before a suspend. [h]
+        speed, restart_h: shape [C]. [-], [h]
+        row: cluster of each wait, shape [2C].
+        accrued_g: what waiting has cost since the first border, shape [N+1, 2C]. [g]
+        lasts: whether waiting goes on through the slot behind e, shape [N, 2C].
+        startable: whether a segment can start at e, shape [N, C].
+        matures, matures_fresh: first border at which a segment that starts at e may be suspended, N if never: one
+            that resumes, and the very first; shape [N, C].
+        target: the wait for d after a suspend on c, shape [C, C].
+        arrives: border from which it can resume there, N if never, shape [N, C, C].
+        transfer_g: emissions of the way, shape [N, C, C]. [g]
     """
 
     grid: Grid
+    work_h: float
+    checkpoint_h: float
     speed: Floats
-    row: Ints
     restart_h: Floats
+    row: Ints
     accrued_g: Floats
     lasts: NDArray[np.bool_]
     startable: NDArray[np.bool_]
     matures: Ints
+    matures_fresh: Ints
     target: Ints
     arrives: Ints
     transfer_g: Floats
-    checkpoint_h: float
-    work_h: float
 
 
 def network(problem: Problem, on: Grid, rules: Interruption) -> Network:
     """The network of a job that may be suspended."""
-    surface = problem.surface
-    own = np.arange(len(surface.clusters))
-    row = np.tile(own, 3)
-    way = np.repeat([READY, HELD, FRESH], len(own))
-    restart_h = np.where(way == FRESH, 0.0, surface.restart_h[row])
-    startable = on.room[row] & (on.t_h[:-1] >= problem.earliest_h - INSTANT_TOLERANCE_H)
-    shortest_h = np.maximum(
-        rules.min_segment_h - INSTANT_TOLERANCE_H, restart_h + rules.checkpoint_h + INSTANT_TOLERANCE_H
-    )
+    surface, own = problem.surface, np.arange(len(problem.surface.clusters))
+    startable = on.room & (on.t_h[:-1] >= problem.earliest_h - INSTANT_TOLERANCE_H)
     target = np.tile(own, (len(own), 1))
-    target[own, own] = np.where(surface.holds, HELD * len(own) + own, own)
+    target[own, own] += np.where(surface.holds, len(own), 0)
+    borders = len(on.t_h)
     return Network(
         grid=on,
+        work_h=problem.work_h,
+        checkpoint_h=rules.checkpoint_h,
         speed=surface.speed,
-        row=row,
-        restart_h=restart_h,
-        accrued_g=np.where((way == HELD)[:, None], on.hold_g[row], 0.0),
-        lasts=(way != HELD)[:, None] | on.room[row],
-        startable=startable,
-        matures=_matures(on, row, startable, shortest_h),
+        restart_h=surface.restart_h,
+        row=np.tile(own, 2),
+        accrued_g=np.concatenate([np.zeros((borders, len(own))), on.hold_g.T], axis=1),
+        lasts=np.concatenate([np.ones_like(on.room.T), on.room.T], axis=1),
+        startable=startable.T,
+        matures=_matures(on, startable, rules, surface.restart_h),
+        matures_fresh=_matures(on, startable, rules, np.zeros(len(own))),
         target=target,
         arrives=_arrives(problem, on),
-        transfer_g=np.where(np.eye(len(own), dtype=bool)[:, :, None], 0.0, surface.move_g[:, :, on.slot]),
-        checkpoint_h=rules.checkpoint_h,
-        work_h=problem.work_h,
+        transfer_g=np.where(np.eye(len(own), dtype=bool), 0.0, surface.move_g[:, :, on.slot].transpose(2, 0, 1)),
     )
 
 
-def _matures(on: Grid, row: Ints, startable: NDArray[np.bool_], shortest_h: Floats) -> Ints:
-    """The first border that leaves a segment long enough, N where room or time ends before."""
+def _matures(on: Grid, startable: NDArray[np.bool_], rules: Interruption, restart_h: Floats) -> Ints:
+    """The first border that leaves a segment long enough and with progress, N where room or time ends before."""
     never = len(on.slot)
+    least_h = rules.min_segment_h - INSTANT_TOLERANCE_H
+    shortest_h = np.maximum(least_h, restart_h + rules.checkpoint_h + INSTANT_TOLERANCE_H)
     border = np.searchsorted(on.t_h, on.t_h[:-1] + shortest_h[:, None])
-    return np.where(startable & (border <= on.room_to[row, :-1]) & (border < never), border, never)
+    return np.where(startable & (border <= on.room_to[:, :-1]) & (border < never), border, never).T
 
 
 def _arrives(problem: Problem, on: Grid) -> Ints:
@@ -97,8 +92,9 @@ def _arrives(problem: Problem, on: Grid) -> Ints:
     A resume where it was suspended leaves at least a slot between; held nodes need room in it.
     """
     surface, never = problem.surface, len(on.slot)
-    border = np.searchsorted(on.t_h, on.t_h[:-1] + surface.move_h[:, :, None] - INSTANT_TOLERANCE_H)
+    travelled_h = on.t_h[:-1, None, None] + surface.move_h - INSTANT_TOLERANCE_H
+    border = np.minimum(np.searchsorted(on.t_h, travelled_h), never)
     own = np.arange(len(surface.clusters))
-    stays = ~surface.holds[:, None] | on.room
-    border[own, own] = np.where(stays, np.arange(1, never + 1), never)
-    return np.minimum(border, never)
+    stays = ~surface.holds | on.room.T
+    border[:, own, own] = np.where(stays, np.arange(1, never + 1)[:, None], never)
+    return border

@@ -25,7 +25,8 @@ class Sweep:
         problem, net, bounds: what is solved, and the least that the rest of a plan costs.
         rules: the limits that count.
         ceiling_g: plans that must cost more are dropped. [g]
-        incumbent: the best draft known, which the sweep improves on.
+        incumbent: the best draft known, which the sweep improves on; it is no worse than any in one piece.
+        beam: plans kept at a border, those of the least bounds; None for all, which alone is exact.
     """
 
     def __init__(
@@ -35,39 +36,51 @@ class Sweep:
         bounds: Bound,
         rules: Interruption,
         *,
-        ceiling_g: float,
-        incumbent: Draft | None,
+        ceiling_g: float = np.inf,
+        incumbent: Draft | None = None,
+        beam: int | None = None,
     ) -> None:
         self._problem, self._net, self._bounds, self._rules = problem, net, bounds, rules
-        self._ceiling_g, self._best = ceiling_g, incumbent
-        self._grain_g = _GRAIN * ceiling_g if np.isfinite(ceiling_g) else 0.0
+        self._ceiling_g, self._best, self._beam = ceiling_g, incumbent, beam
+        scale_g = min(ceiling_g, np.inf if incumbent is None else incumbent.cost_g)
+        self._grain_g = _GRAIN * scale_g if np.isfinite(scale_g) else 0.0
         self._fastest = float(net.speed.max())
         self._arriving: defaultdict[int, list[Labels]] = defaultdict(list)
         self._maturing: defaultdict[int, list[Labels]] = defaultdict(list)
         self._done: list[tuple[int, int, int, int]] = []
 
-    def run(self, border: Ints, start: Labels) -> Draft | None:
-        """The best draft under the ceiling, else the incumbent."""
-        for number, e in enumerate(border):
-            self._arriving[int(e)].append(start.take(np.array([number])))
-        waiting, running = start.take(np.zeros(0, dtype=np.int64)), start.take(np.zeros(0, dtype=np.int64))
+    def run(self) -> Draft | None:
+        """The best draft under the ceiling that is better than the incumbent, else that."""
+        self._set_out()
+        waiting = running = NO_LABELS
         for e in range(len(self._net.grid.slot)):
             running = self._merge(running, self._maturing.pop(e, []))
             if len(running):
-                least_g = self._bounds.lowest_g(
-                    self._bounds.run[e, running.state], running.cost_g, running.progress_h
-                )
-                running = running.take(self._under_ceiling(least_g))
+                running = self._promising(self._bounds.run[e, running.state], running)
                 self._suspend(e, running)
+                running = running.take(self._net.grid.room[running.state, e])
             waiting = self._merge(waiting, self._arriving.pop(e, []))
-            waiting = self._promising(e, waiting)
             if len(waiting):
-                self._begin(e, waiting)
-                waiting = waiting.take(self._net.lasts[waiting.state, e])
-            running = running.take(self._net.grid.room[running.state, e])
-            if not (len(waiting) or len(running) or self._arriving or self._maturing):
-                break
+                waiting = self._unbeaten(e, self._promising(self._bounds.wait[e, waiting.state], waiting))
+                self._resume(e, waiting)
+                waiting = waiting.take(self._net.lasts[e, waiting.state])
         return self._best
+
+    def _set_out(self) -> None:
+        """File every way to begin: a first start at any border, or a resume of what was suspended before hour 0."""
+        net, came_from = self._net, self._problem.resumed_from
+        rows = np.arange(len(net.speed))
+        if came_from is None:
+            e, row = np.nonzero(net.startable)
+            self._begin(e, row, np.zeros(len(e)), _blank(row, np.zeros(len(e))), net.matures_fresh)
+            return
+        travel_h = np.where(rows == came_from, 0.0, self._problem.surface.move_h[came_from])
+        border = np.searchsorted(net.grid.t_h, travel_h - INSTANT_TOLERANCE_H)
+        labels = replace(_blank(net.target[came_from], net.transfer_g[0, came_from]), moves=(rows != came_from) * 1)
+        keep = (border < len(net.grid.slot)) & np.isfinite(labels.cost_g)
+        if self._rules.max_moves is not None:
+            keep &= labels.moves <= self._rules.max_moves
+        _file(self._arriving, border[keep], labels.take(keep))
 
     def _merge(self, carried: Labels, fresh: list[Labels]) -> Labels:
         """The plans of a kind, without those that another one dominates."""

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from cli.footprint import app
 from scheduler.domain.errors import CarbonschedError, InvalidInput, NotCovered, UnknownName
+from scheduler.lifecycle.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
 FRANCE = ROOT / "cluster_configs" / "france.yaml"
@@ -111,7 +112,7 @@ def test_text_names_the_preset_the_share_of_hardware_and_the_assumption() -> Non
     [
         ("8", "100", "8 GPUs × 100 h: 27.29 kg CO2e"),
         ("1", "0.1", "1 GPU × 0.1 h: 0.003411 kg CO2e"),
-        ("384", "2820", "384 GPUs × 2820 h: 36,941.0 kg CO2e"),
+        ("384", "2820", "384 GPUs × 2820 h: 36,939.5 kg CO2e"),
     ],
 )
 def test_small_and_large_runs_keep_their_digits(gpus: str, hours: str, headline: str) -> None:
@@ -194,3 +195,9 @@ def test_importing_the_commands_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "[]" == done.stdout.strip()
+
+
+def test_help_names_every_preset() -> None:
+    """A preset that help does not name is not found."""
+    shown = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output
+    assert [] == [name for name in PRESETS if name not in shown]

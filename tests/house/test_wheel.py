@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+import carbonsched_entry
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,8 +106,7 @@ def test_the_wheel_holds_the_packages_and_the_entry_module_only(dist: Path) -> N
     """No test, no document and no configuration lands in site-packages."""
     with zipfile.ZipFile(next(dist.glob("*.whl"))) as wheel:
         tops = {name.split("/")[0] for name in wheel.namelist() if ".dist-info/" not in name}
-    ours = {"scheduler", "intensity_sources", "policies", "cli", "cluster_configs", "carbonsched_entry.py"}
-    assert ours == tops
+    assert {*carbonsched_entry.PACKAGES, "carbonsched_entry.py"} == tops
 
 
 def test_the_sdist_holds_what_a_developer_needs(dist: Path) -> None:
@@ -117,9 +118,10 @@ def test_the_sdist_holds_what_a_developer_needs(dist: Path) -> None:
 
 def test_every_data_file_of_a_package_is_in_the_wheel(dist: Path) -> None:
     """Tables and cluster files are installed beside the code."""
-    tracked = call("git", "ls-files", "scheduler", "intensity_sources", "policies", "cli", "cluster_configs", cwd=ROOT)
+    files = [file for name in carbonsched_entry.PACKAGES for file in (ROOT / name).rglob("*") if file.is_file()]
+    kept = {str(file.relative_to(ROOT)) for file in files if file.suffix != ".pyc"}
     with zipfile.ZipFile(next(dist.glob("*.whl"))) as wheel:
-        assert set() == set(tracked.split()) - set(wheel.namelist())
+        assert set() == kept - set(wheel.namelist())
 
 
 def test_the_bare_install_has_no_ray(bare: Path) -> None:

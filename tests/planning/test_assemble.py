@@ -2,68 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 import pytest
 
-from scheduler.domain.basis import DEFAULT_BASIS, Basis
+from scheduler.domain.basis import Basis
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.errors import BasisMismatch, Infeasible, InvalidInput, UnknownName
-from scheduler.domain.intensity import IntensitySeries, Provenance
 from scheduler.domain.job import Job
 from scheduler.domain.placement import Segment
 from scheduler.problem.assemble import Assembled, assemble
 from scheduler.problem.candidates import NoCandidate
 from scheduler.problem.surface import RUN_LINES
-
-T0 = datetime(2026, 3, 1, tzinfo=UTC)
-
-
-def at(hour_h: float) -> datetime:
-    """The instant so many hours after midnight."""
-    return T0 + timedelta(hours=hour_h)
-
-
-def cluster(name: str = "paris", zone: str = "FR", **changes: object) -> Cluster:
-    """The cluster of the worked case, with changes."""
-    data: dict[str, object] = {
-        "name": name,
-        "zone": zone,
-        "gpus": 16,
-        "source": "a test",
-        "gpu": {"model": "A100", "tdp_w": 400, "idle_w": 63, "embodied_kg": 150},
-        "node": {"gpus": 8, "host_w": 1600, "idle_w": 1000, "embodied_kg": 2500},
-        "lifetime_years": 6,
-        "pue": 1.2,
-    }
-    return Cluster.from_mapping(data | changes, what="a test")
-
-
-def job(**changes: object) -> Job:
-    """A job of 8 GPUs for 4 hours at home in Paris, with changes."""
-    data: dict[str, object] = {"name": "train", "entrypoint": "true", "gpus": 8, "duration": "4h", "home": "paris"}
-    return Job.from_mapping(data | changes, what="a test")
-
-
-def flat(zone: str, g: float = 33.0, hours: int = 500, **changes: object) -> IntensitySeries:
-    """Hours of one intensity."""
-    return series(zone, [g] * hours, **changes)
-
-
-def series(zone: str, values: list[float], **changes: object) -> IntensitySeries:
-    """An hourly series from midnight."""
-    fields: dict[str, object] = {
-        "zone": zone,
-        "basis": DEFAULT_BASIS,
-        "start": T0,
-        "step": timedelta(hours=1),
-        "g_per_kwh": np.array(values),
-        "kind": "forecast",
-        "source": Provenance(name="a test"),
-    }
-    return IntensitySeries(**(fields | changes))  # type: ignore[arg-type]  # fields by name
-
+from tests.planning.worlds import H100, SHARED, T0, at, cluster, flat, job, series
 
 PARIS, MONTREAL = cluster(), cluster("montreal", "CA-QC")
 GRID = {"FR": flat("FR", 60), "CA-QC": flat("CA-QC", 30)}
@@ -186,7 +138,7 @@ def test_paused_nodes_cost_what_their_cluster_says(state: str, *, embodied: bool
 
 def test_durations_by_model_become_speeds() -> None:
     """With 4 h on the home's A100 and 2 h on H100 the H100 works twice as fast; the work is in home hours."""
-    fast = cluster("oslo", "CA-QC", gpu={"model": "H100", "tdp_w": 700, "idle_w": 70, "embodied_kg": 164})
+    fast = cluster("oslo", "CA-QC", gpu=H100)
     problem = made(job(duration={"A100": "4h", "H100": "2h"}), [PARIS, fast]).problem
     assert [1.0, 2.0] == problem.surface.speed.tolist()
     assert (4.0, 4.0) == (problem.work_h, problem.deadline_h)
@@ -218,8 +170,7 @@ def test_periodic_saves_charge_the_work_lost() -> None:
 
 def test_a_checkpoint_travels_over_a_shared_storage() -> None:
     """With a common storage a move takes no time and half the electricity at each end; without, it cannot be."""
-    disk = [{"name": "s3", "uri": "s3://x"}]
-    here, there = cluster(storage=disk), cluster("montreal", "CA-QC", storage=disk)
+    here, there = cluster(storage=SHARED), cluster("montreal", "CA-QC", storage=SHARED)
     away = cluster("nice", "FR", storage=[{"name": "nfs", "path": "/x"}])
     surface = made(job(checkpoint={"gb": 100}), [here, there, away]).problem.surface
     assert [[0, 0, np.inf], [0, 0, np.inf], [np.inf, np.inf, 0]] == surface.move_h.tolist()
@@ -230,8 +181,7 @@ def test_a_checkpoint_travels_over_a_shared_storage() -> None:
 
 def test_a_resumed_job_goes_on_where_its_checkpoint_can_be_read() -> None:
     """What is left is done at a place that shares its storage; the others say why not."""
-    disk = [{"name": "s3", "uri": "s3://x"}]
-    here, there = cluster(storage=disk), cluster("montreal", "CA-QC", storage=disk)
+    here, there = cluster(storage=SHARED), cluster("montreal", "CA-QC", storage=SHARED)
     found = made(job(deadline="20h"), [here, there, cluster("nice")], progress=0.25, resumed_from="montreal")
     assert (3.0, 1) == (found.problem.work_h, found.problem.resumed_from)
     assert ["shares no storage with montreal, where the checkpoint lies"] == [r.reason for r in found.rejected]
@@ -239,8 +189,7 @@ def test_a_resumed_job_goes_on_where_its_checkpoint_can_be_read() -> None:
 
 def test_a_checkpoint_can_leave_a_cluster_that_may_not_be_used_again() -> None:
     """The cluster it lies on keeps a row without room, so that the move away has its price."""
-    disk = [{"name": "s3", "uri": "s3://x"}]
-    here, there = cluster(storage=disk), cluster("montreal", "CA-QC", storage=disk)
+    here, there = cluster(storage=SHARED), cluster("montreal", "CA-QC", storage=SHARED)
     the_job = job(allowed="paris", checkpoint={"gb": 100}, deadline="20h")
     surface = made(the_job, [there, here], progress=0.5, resumed_from="montreal").problem.surface
     assert ("paris", "montreal") == surface.clusters
@@ -257,7 +206,7 @@ def test_every_rejection_says_why() -> None:
         job(allowed=["paris", "montreal"]), cluster("nice")
     )
     assert {"montreal": "its country CA is not among data.countries (FR)"} == reasons(job(data={"countries": ["FR"]}))
-    h100 = cluster("oslo", gpu={"model": "H100", "tdp_w": 700, "idle_w": 70, "embodied_kg": 164})
+    h100 = cluster("oslo", gpu=H100)
     assert {"oslo": "its GPU H100 is not among the job's (A100)"} == reasons(job(gpu="A100"), h100)
     assert {"oslo": "the job gives no duration on GPU H100"} == reasons(job(duration={"A100": "4h"}), h100)
     assert {"tiny": "it has 4 GPUs at most, the job takes 8"} == reasons(job(), cluster("tiny", gpus=4))

@@ -1,0 +1,109 @@
+"""The table of transitions: a case for every row, and the docs' copy of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scheduler.execution.transitions import RULES, Action, Situation, decide
+from scheduler.records.evidence import Outcome
+from scheduler.records.rows import FINAL, JobState
+
+MOMENT = datetime(2026, 3, 1, tzinfo=UTC)
+OUTCOME = Outcome(
+    sid="cs-a-s1-a1",
+    fence=1,
+    started_at=MOMENT,
+    ended_at=MOMENT,
+    duration_s=0.0,
+    exit_code=0,
+    reason="exited",
+    stop_received_at=None,
+    progress=None,
+    energy_j=None,
+    energy_source="model",
+    error="",
+)
+IDLE = Situation(state=JobState.PLANNED, wanted="run")
+LIVE = Situation(state=JobState.RUNNING, wanted="run", phase="granted", seen="running")
+
+CASES = {
+    "nothing runs, cancel wanted": (replace(IDLE, wanted="cancel"), Action.CANCEL),
+    "nothing runs, hold wanted": (replace(IDLE, wanted="hold"), Action.HOLD),
+    "held": (replace(IDLE, wanted="hold", state=JobState.HELD), Action.WAIT),
+    "held, run wanted": (replace(IDLE, state=JobState.HELD), Action.QUEUE),
+    "queued": (replace(IDLE, state=JobState.QUEUED), Action.PLAN),
+    "planned or suspended, start has come": (replace(IDLE, start_due=True), Action.INTEND),
+    "planned or suspended, start lies ahead": (IDLE, Action.WAIT),
+    "its outcome was read": (replace(LIVE, outcome=OUTCOME, seen="succeeded"), Action.CLOSE),
+    "cluster unreachable: unknown, not lost": (replace(LIVE, seen="unreachable", lease_over=True), Action.WAIT),
+    "intent written, cluster knows nothing, run wanted": (
+        replace(LIVE, phase="intended", seen="absent", state=JobState.LAUNCHING),
+        Action.SUBMIT,
+    ),
+    "intent written, cluster knows nothing, run no longer wanted": (
+        replace(LIVE, phase="intended", seen="absent", wanted="cancel"),
+        Action.CLOSE_UNSTARTED,
+    ),
+    "cluster says that it never ran": (
+        replace(LIVE, phase="intended", seen="failed", never_ran=True),
+        Action.CLOSE_UNSTARTED,
+    ),
+    "runs, not yet noted": (replace(LIVE, phase="intended"), Action.GRANT),
+    "alive, stop wanted, not asked yet": (replace(LIVE, stop_due=True), Action.STOP),
+    "alive": (replace(LIVE, stop_asked=True, stop_due=True), Action.WAIT),
+    "over, outcome unread, lease has run out": (replace(LIVE, seen="failed", lease_over=True), Action.CLOSE_UNKNOWN),
+    "over, outcome unread": (replace(LIVE, seen="stopped"), Action.WAIT),
+}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.when)
+def test_each_row_of_the_table_decides_its_case(rule: object) -> None:
+    """Every row is reached by its own case, so none is dead and none is shadowed by another."""
+    situation, action = CASES[rule.when]  # type: ignore[attr-defined]  # parametrized over RULES
+    assert decide(situation) == (action, rule.when)  # type: ignore[attr-defined]  # the same
+
+
+@given(
+    state=st.sampled_from([s for s in JobState if s not in FINAL]),
+    wanted=st.sampled_from(["run", "hold", "cancel"]),
+    phase=st.sampled_from([None, "intended", "granted"]),
+    seen=st.sampled_from(["absent", "pending", "running", "stopped", "succeeded", "failed", "unreachable"]),
+    outcome=st.sampled_from([None, OUTCOME]),
+    flags=st.tuples(*[st.booleans()] * 5),
+)
+def test_every_situation_has_a_step(
+    state: JobState, wanted: str, phase: str | None, seen: str, outcome: Outcome | None, flags: tuple[bool, ...]
+) -> None:
+    """No situation falls through, and a segment that may live is never closed as unknown before its lease is over."""
+    stop_asked, start_due, stop_due, never_ran, lease_over = flags
+    action, _ = decide(
+        Situation(
+            state=state,
+            wanted=wanted,  # type: ignore[arg-type]  # drawn from its words
+            phase=phase,  # type: ignore[arg-type]  # the same
+            seen="not asked" if phase is None else seen,  # type: ignore[arg-type]  # the same
+            outcome=None if phase is None else outcome,
+            stop_asked=stop_asked,
+            start_due=start_due,
+            stop_due=stop_due,
+            never_ran=never_ran,
+            lease_over=lease_over and seen in ("stopped", "succeeded", "failed", "absent"),
+        )
+    )
+    if action is Action.CLOSE_UNKNOWN:
+        assert lease_over
+    if seen == "unreachable" and phase is not None and outcome is None and not never_ran:
+        assert action is Action.WAIT
+
+
+def test_the_docs_show_the_table_as_it_is() -> None:
+    """docs/states.md lists every row in order, with its step."""
+    text = (Path(__file__).parents[2] / "docs" / "states.md").read_text(encoding="utf-8")
+    rows = [f"| {number} | {rule.when} | {rule.then.value} |" for number, rule in enumerate(RULES, start=1)]
+    assert "\n".join(rows) in text
