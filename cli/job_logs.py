@@ -46,7 +46,7 @@ def _read(evidence: EvidenceFiles, segment: SegmentRow) -> str:
     """What one segment printed so far."""
     if segment.phase == "over":
         return evidence.log(segment.job_id, segment.sid)
-    site = wiring.sites(wiring.clusters()).get(segment.cluster)
+    site = wiring.sites(wiring.settings(), wiring.clusters()).get(segment.cluster)
     if site is None:
         raise CarbonschedError(f"the cluster {segment.cluster} is no longer declared", hint="declare it again")
     try:

@@ -56,23 +56,23 @@ def plan(
       carbonsched plan job.yaml --intensity-table grid.csv --now 2026-03-01T06:00:00Z
       carbonsched plan job.yaml --policy run-now --set deadline=48h --json
     """
+    from cli import wiring
     from cli.console import emit, emit_json
     from cli.files import load_job
     from cli.plan_strip import encodable
     from cli.plan_text import plan_text
-    from cli.wiring import policies, settings
     from scheduler.domain.errors import Infeasible
     from scheduler.planning.document import as_json as plan_json
     from scheduler.planning.document import no_plan_json
     from scheduler.planning.plan import NoPlan
     from scheduler.planning.planner import make_plan
 
-    values = settings()
+    values = wiring.settings()
     job = load_job(job_file, set_ or [])
     situation, notes = _situation(
         job, values, clusters=clusters, table=intensity_table, now=now, year=year, allow=allow
     )
-    made = make_plan(situation, policies(), policy)
+    made = make_plan(situation, wiring.policies(), policy)
     if isinstance(made, NoPlan):
         if as_json:
             emit_json(no_plan_json(made))
@@ -103,7 +103,7 @@ def _situation(
     from scheduler.problem.limits import horizon
 
     declared = wiring.clusters(clusters)
-    start = parse_instant(now, what="--now") if now else wiring.now()
+    start = parse_instant(now, what="--now") if now else wiring.now().replace(microsecond=0)
     slack = values.duration("default_slack")
     end = max(horizon(job, start, default_slack=slack), start + timedelta(hours=1))
     grid = wiring.grid(values)
@@ -127,7 +127,14 @@ def _situation(
 
 def listed(allow: Sequence[str] | None) -> tuple[str, ...] | None:
     """The cluster names of the command line, None where it has none."""
-    return tuple(name.strip() for text in allow for name in text.split(",") if name.strip()) if allow else None
+    from scheduler.domain.errors import InvalidInput
+
+    if not allow:
+        return None
+    names = tuple(name.strip() for text in allow for name in text.split(",") if name.strip())
+    if not names:
+        raise InvalidInput(f"--allow {','.join(allow)!r} names no cluster", hint="write --allow paris,montreal")
+    return names
 
 
 def _nothing_known(reference: Mapping[str, str], declared: Sequence[Cluster], start: datetime) -> NotCovered:

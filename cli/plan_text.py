@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from cli.console import table
 from cli.plan_strip import strip
 from scheduler.domain.duration import format_duration
+from scheduler.problem.rates import UNSTATED_RANGE
 
 if TYPE_CHECKING:
     from scheduler.domain.emissions import Emissions
@@ -94,7 +95,9 @@ def _emissions(plan: Plan) -> list[str]:
     rows = [_lines(plan.policy, plan.chosen)]
     if plan.baseline:
         rows.append(_lines("baseline", plan.baseline))
-    return _indented(table(("", *_LINES, "total", "low", "high"), rows))
+    lines = _indented(table(("", *_LINES, "total", "low", "high"), rows))
+    spread = f"the intensity +/-{100 * UNSTATED_RANGE:.0f} % where its source states no range"
+    return [*lines, f"{_INDENT}low, high: every figure at that end of its range, {spread}"]
 
 
 _LINES: Final = ("dynamic", "idle", "held", "facility", "embodied", "transfer")

@@ -28,7 +28,9 @@ def submit(
         list[str] | None, typer.Option("--set", help="Set a key of the job: --set gpus=4, --set duration=2h.")
     ] = None,
     key: Annotated[str | None, typer.Option(help="Submit once: the same key again is the same job.")] = None,
-    allow: Annotated[list[str] | None, typer.Option(help="Cluster it may use; repeat it, or separate by commas.")] = None,
+    allow: Annotated[
+        list[str] | None, typer.Option(help="Cluster it may use; repeat it, or separate by commas.")
+    ] = None,
     intensity_table: Annotated[
         str | None, typer.Option(help="Intensity table to plan and account on [default: static tables].")
     ] = None,

@@ -15,12 +15,12 @@ from cli.settings import Settings, load_settings
 from scheduler.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from intensity_sources.registry import Sources
     from scheduler.domain.cluster import Cluster
     from scheduler.execution.engine import Engine, Site
-    from intensity_sources.registry import Sources
     from scheduler.execution.grid import Grid
     from scheduler.execution.placing import PlanningPlacer
-    from scheduler.ports import Policy
+    from scheduler.ports import Executor, Policy
     from scheduler.records.evidence_files import EvidenceFiles
     from scheduler.records.state_folder import StateFolder
     from scheduler.records.store import Store
@@ -138,13 +138,29 @@ def placer(values: Settings, declared: Sequence[Cluster]) -> PlanningPlacer:
     )
 
 
-def sites(declared: Sequence[Cluster]) -> dict[str, Site]:
-    """An executor for each cluster that says how to reach it."""
+def sites(values: Settings, declared: Sequence[Cluster]) -> dict[str, Site]:
+    """An executor for each cluster that says how to reach it; one that cannot be used holds up its own jobs only."""
     from scheduler.execution.engine import Site
-    from scheduler.execution.ray_rest import RayRest
 
-    reachable = [cluster for cluster in declared if cluster.ray is not None]
-    return {cluster.name: Site(cluster=cluster, executor=RayRest.connect(cluster, os.environ)) for cluster in reachable}
+    return {
+        cluster.name: Site(cluster=cluster, executor=_executor(values, cluster))
+        for cluster in declared
+        if cluster.ray is not None
+    }
+
+
+def _executor(values: Settings, cluster: Cluster) -> Executor:
+    """The way to one cluster."""
+    from scheduler.execution.clock import SystemClock
+    from scheduler.execution.ray_rest import RayRest
+    from scheduler.execution.ray_token import resolve_token
+    from scheduler.execution.unusable import Unusable
+
+    try:
+        token = resolve_token(cluster.ray, os.environ) if cluster.ray else None
+        return RayRest.of(cluster, token, SystemClock(), lease=values.duration("lease"))
+    except InvalidInput as exc:
+        return Unusable(exc)
 
 
 def engine(values: Settings, opened: Store) -> Engine:
@@ -159,7 +175,7 @@ def engine(values: Settings, opened: Store) -> Engine:
     every = values.duration("sample_every")
     return Engine(
         store=opened,
-        sites=sites(declared),
+        sites=sites(values, declared),
         placer=placer(values, declared),
         launcher=Launcher(
             state=opened.folder,

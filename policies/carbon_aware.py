@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from scheduler.domain.errors import Infeasible
 from scheduler.domain.placement import Placement
 from scheduler.ports import Need
-from scheduler.problem.exact import cheapest, cheapest_first_start, cheapest_window
-from scheduler.problem.blind import without_forecast
+from scheduler.problem.exact import cheapest, cheapest_first_start
 from scheduler.problem.narrow import only_on
 from scheduler.problem.pricing import price
 from scheduler.problem.problem import Problem
+from scheduler.problem.relax import infeasible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +38,14 @@ class CarbonAware:
             Infeasible: nothing keeps every constraint.
         """
         chosen = cheapest(problem)
+        if chosen is None:
+            raise infeasible(problem)
         if problem.min_saving_pct == 0:
             return chosen
-        chosen = _if_worth(problem, chosen, _first_start(problem))
+        chosen = _if_worth(problem, chosen, cheapest_first_start(problem))
         if problem.home is not None and _leaves(problem, chosen, problem.home):
-            chosen = _if_worth(problem, chosen, _first_start_at(problem, problem.home))
+            home = only_on(problem, [problem.home])
+            chosen = _if_worth(problem, chosen, cheapest_first_start(home))
         return chosen
 
 
@@ -55,24 +57,7 @@ def _if_worth(problem: Problem, chosen: Placement, reference: Placement | None) 
     if one.unpriced_gpu_h > 0 or other.unpriced_gpu_h > 0:
         return chosen
     chosen_kg, reference_kg = one.objective_kg(problem.objective), other.objective_kg(problem.objective)
-    saving_kg = reference_kg - chosen_kg
-    return chosen if saving_kg * 100 >= problem.min_saving_pct * reference_kg else reference
-
-
-def _first_start(problem: Problem) -> Placement | None:
-    """The cheapest placement in one piece that starts first, None where there is none."""
-    try:
-        return cheapest_first_start(problem)
-    except Infeasible:
-        return None
-
-
-def _first_start_at(problem: Problem, row: int) -> Placement | None:
-    """The first placement in one piece on a cluster, None where there is none."""
-    try:
-        return cheapest_window(without_forecast(only_on(problem, [row])))
-    except Infeasible:
-        return None
+    return chosen if 100 * (reference_kg - chosen_kg) >= problem.min_saving_pct * reference_kg else reference
 
 
 def _leaves(problem: Problem, placement: Placement, home: int) -> bool:

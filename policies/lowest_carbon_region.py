@@ -8,7 +8,9 @@ from typing import ClassVar
 from scheduler.domain.placement import Placement
 from scheduler.ports import Need
 from scheduler.problem.exact import cheapest_first_start
+from scheduler.problem.narrow import in_one_piece
 from scheduler.problem.problem import Problem
+from scheduler.problem.relax import infeasible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,4 +33,7 @@ class LowestCarbonRegion:
         Raises:
             Infeasible: no cluster has room in time.
         """
-        return cheapest_first_start(problem)
+        placement = cheapest_first_start(problem)
+        if placement is None:
+            raise infeasible(in_one_piece(problem))
+        return placement

@@ -8,8 +8,9 @@ from typing import ClassVar
 from scheduler.domain.placement import Placement
 from scheduler.ports import Need
 from scheduler.problem.exact import cheapest_window
-from scheduler.problem.narrow import at_home
+from scheduler.problem.narrow import at_home, in_one_piece
 from scheduler.problem.problem import Problem
+from scheduler.problem.relax import infeasible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,4 +33,8 @@ class LowestCarbonWindow:
         Raises:
             Infeasible: there is no home, or home has no room in time.
         """
-        return cheapest_window(at_home(problem))
+        home = in_one_piece(at_home(problem))
+        placement = cheapest_window(home)
+        if placement is None:
+            raise infeasible(home)
+        return placement

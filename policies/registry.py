@@ -78,10 +78,7 @@ def installed() -> Registry:
 
 
 def registry(entries: Iterable[EntryPoint]) -> Registry:
-    """A registry of entry points; of two with one name the first in order of their targets is dropped for no one.
-
-    Two packages that claim one name are both reported and the built-in one is kept, as it is known to be meant.
-    """
+    """A registry of entry points; where two packages claim one name ours is kept, and the other is reported."""
     found: dict[str, EntryPoint] = {}
     problems: list[str] = []
     for entry in sorted(set(entries), key=lambda e: (not e.value.startswith("policies."), e.value)):

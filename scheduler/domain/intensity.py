@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -98,7 +99,7 @@ class IntensitySeries:
         first = (start - self.start) // self.step
         last = -((self.start - end) // self.step)  # ceiling: one past the last interval touched
         edges = [self.start + self.step * i for i in range(first, last + 1)]
-        hours = np.array([hours_between(max(a, start), min(b, end)) for a, b in zip(edges, edges[1:], strict=False)])
+        hours = np.array([hours_between(max(a, start), min(b, end)) for a, b in itertools.pairwise(edges)])
         return float(hours @ self.g_per_kwh[first:last] / hours.sum())
 
     def at(self, moment: datetime) -> float:

@@ -14,7 +14,6 @@ from typing import Final
 
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.errors import CarbonschedError, ClusterUnreachable, UnknownName
-from scheduler.domain.instant import format_instant
 from scheduler.domain.job import Interruptible
 from scheduler.domain.placement import Segment
 from scheduler.execution.harvest import Harvester
@@ -86,6 +85,7 @@ class Engine:
     lease: timedelta
     _silent_until_s: dict[str, float] = field(default_factory=dict)
     _pause_s: dict[str, float] = field(default_factory=dict)
+    _stops_sent: set[str] = field(default_factory=set)
 
     def step(self) -> Passed:
         """One pass over the open jobs."""
@@ -147,8 +147,8 @@ class Engine:
             phase=segment.phase,
             seen=seen,
             outcome=outcome,
-            stop_asked=segment.stop_asked_at is not None,
-            stop_due=not segment.is_last and now >= segment.planned_end - interruption.checkpoint,
+            stop_sent=segment.sid in self._stops_sent,
+            stop_due=_stop_due(segment, now, interruption.checkpoint),
             never_ran=observation is not None and _never_ran(observation),
             lease_over=seen in TERMINAL and now >= alive_at + self.lease + interruption.grace,
         )
@@ -272,14 +272,16 @@ class Engine:
         return True
 
     def _stop(self, job: JobRow, segment: SegmentRow) -> bool:
-        """Ask the cluster to stop it, for the plan or for a person."""
-        now = self.clock.now()
+        """Ask the cluster to stop it, for the plan or for a person; the intent is written first, so that it is ours."""
         state = JobState.CANCELLING if job.wanted == "cancel" else JobState.SUSPENDING
+        if segment.stop_asked_at is None:
+            now = self.clock.now()
+            with self.store.writing() as tx:
+                tx.set_segment(segment.fence, stop_asked_at=now)
+                tx.set_job(job.id, state=state)
+                tx.add_event(job.id, now, state.value, f"segment {segment.n} on {segment.cluster} asked to stop")
         self._site(segment.cluster).executor.stop(segment.sid)
-        with self.store.writing() as tx:
-            tx.set_segment(segment.fence, stop_asked_at=now)
-            tx.set_job(job.id, state=state)
-            tx.add_event(job.id, now, state.value, f"segment {segment.n} on {segment.cluster} asked to stop")
+        self._stops_sent.add(segment.sid)
         return False
 
     # Closing
@@ -370,6 +372,12 @@ def next_segment(plan: PlanRow, segments: list[SegmentRow]) -> Segment | None:
     done = sum(s.plan_id == plan.id and s.end == "suspended" for s in segments)
     stretches = plan.placement.segments
     return stretches[done] if done < len(stretches) else None
+
+
+def _stop_due(segment: SegmentRow, now: datetime, checkpoint: timedelta) -> bool:
+    """Whether the plan suspends the segment by now, its save included, or a stop was asked for before."""
+    by_plan = not segment.is_last and now >= segment.planned_end - checkpoint
+    return by_plan or segment.stop_asked_at is not None
 
 
 def _never_ran(observation: Observation) -> bool:

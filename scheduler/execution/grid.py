@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
+from intensity_sources.registry import Sources
+from intensity_sources.static_tables import StaticTables
 from scheduler.domain.basis import DEFAULT_BASIS, Basis
 from scheduler.domain.errors import InvalidInput, NotCovered
 from scheduler.domain.intensity import IntensitySeries
@@ -17,13 +19,6 @@ TABLE: Final = "csv-file"
 STATIC: Final = "static-tables"
 _OPTIONS: Final[Mapping[str, Callable[[str], object]]] = {"path": Path, "year": int}
 """How the text of a reference becomes an argument of its source."""
-
-
-class Sources(Protocol):
-    """The installed sources."""
-
-    def named(self, name: str) -> Callable[..., IntensitySource]:
-        """The factory of that name; raises `UnknownName` listing them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +77,4 @@ class Grid:
 
     def _newest(self) -> int:
         """The newest year that the static tables have on the default basis."""
-        from intensity_sources.static_tables import StaticTables
-
         return max(row.year for row in StaticTables().rows() if row.basis == DEFAULT_BASIS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -78,7 +79,7 @@ class PlanningPlacer:
     def place(self, row: JobRow, past: Sequence[SegmentRow], *, now: datetime, taken: Sequence[Segment]) -> Placed:
         """A plan for what is left of the job: anywhere it is allowed, as soon as it can, once it is late."""
         saved = [segment for segment in past if segment.end == "suspended"]
-        pairs = zip(saved, saved[1:], strict=False)
+        pairs = itertools.pairwise(saved)
         situation = replace(
             self._situation(row.job, row.intensity, now=now, submitted_at=row.submitted_at, taken=taken),
             operator_home=row.counterfactual["home"],

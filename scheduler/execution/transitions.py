@@ -47,7 +47,7 @@ class Situation:
         phase: of its open segment, None where it has none.
         seen: what the cluster says of that segment now.
         outcome: of that segment, None while unread.
-        stop_asked: whether the cluster was asked to stop it.
+        stop_sent: whether this process has asked the cluster to stop it; asking again changes nothing there.
         start_due: whether the next segment's start has come.
         stop_due: whether the plan suspends the segment by now.
         never_ran: whether the cluster says that the entrypoint did not run at all.
@@ -59,7 +59,7 @@ class Situation:
     phase: Phase | None = None
     seen: Seen = "not asked"
     outcome: Outcome | None = None
-    stop_asked: bool = False
+    stop_sent: bool = False
     start_due: bool = False
     stop_due: bool = False
     never_ran: bool = False
@@ -104,8 +104,8 @@ RULES: Final = (
     Rule("cluster says that it never ran", lambda s: s.never_ran, Action.CLOSE_UNSTARTED),
     Rule("runs, not yet noted", lambda s: s.phase == "intended" and s.seen == "running", Action.GRANT),
     Rule(
-        "alive, stop wanted, not asked yet",
-        lambda s: s.seen in ("running", "pending") and not s.stop_asked and (s.wanted != "run" or s.stop_due),
+        "alive, stop wanted, not known to be asked",
+        lambda s: s.seen in ("running", "pending") and not s.stop_sent and (s.wanted != "run" or s.stop_due),
         Action.STOP,
     ),
     Rule("alive", lambda s: s.seen in ("running", "pending"), Action.WAIT),

@@ -116,9 +116,8 @@ def _candidate(levels: Levels, row: int) -> Candidate:
     """The best uninterrupted run on one cluster."""
     central = levels["central"]
     cluster = central.ground.candidates[row]
-    try:
-        placement = cheapest_window(only_on(central.problem, [row]))
-    except Infeasible:
+    placement = cheapest_window(only_on(central.problem, [row]))
+    if placement is None:
         return Candidate(cluster=cluster.name, zone=cluster.zone, mean_g_per_kwh=None, best=None)
     return Candidate(
         cluster=cluster.name,

@@ -2,25 +2,28 @@
 
 A sweep over the borders carries every partial plan that could still become the best one: no other in its
 state has done more work for less, and with the least that its rest can cost it stays under a ceiling. The first
-ceiling lies just over the lower bound; a plan found under it is the optimum. Else a narrow sweep finds a good
-plan, and its cost is the ceiling.
+ceilings lie just over the lower bound: a plan found under one is the optimum. If there is none, a narrow sweep
+finds a good plan, and its cost is the ceiling.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
-from scheduler.problem.bound import bound
+from scheduler.problem.bound import Bound, bound
 from scheduler.problem.draft import TIE, Draft
 from scheduler.problem.grid import grid
+from scheduler.problem.labels import Labels
 from scheduler.problem.network import Network, network
 from scheduler.problem.problem import Interruption, Problem
+from scheduler.problem.surface import INSTANT_TOLERANCE_H, Ints
 from scheduler.problem.sweep import Sweep
 
-_FIRST_GAP = 0.002
-"""Share over the lower bound at which the first ceiling lies. [-]"""
+_GAPS = (0.0005, 0.001, 0.002, 0.004, 0.008)
+"""Shares over the lower bound at which the first ceilings lie. [-]"""
 _BEAM = 40
 """Plans that a narrow sweep keeps at a border."""
 
@@ -47,23 +50,58 @@ def _keeps(rules: Interruption, problem: Problem, draft: Draft) -> bool:
     rows = [row for row, _, _ in draft.stretches]
     if problem.resumed_from is not None:
         rows = [problem.resumed_from, *rows]
-    moves = sum(before != after for before, after in zip(rows, rows[1:], strict=False))
+    moves = sum(before != after for before, after in pairwise(rows))
     most = (rules.max_suspends, rules.max_moves)
     return all(limit is None or count <= limit for count, limit in zip((draft.suspends, moves), most, strict=True))
 
 
 def _search(problem: Problem, net: Network, rules: Interruption, incumbent: Draft | None) -> Draft | None:
     """The optimum under `rules`, by sweeps under a ceiling."""
-    bounds = bound(net)
-    start = Sweep(problem, net, bounds, rules)
-    least_g = start.least_g()
+    bounds, resumes = bound(net), _resumes(problem, net, rules)
+    least_g = _least_g(bounds, resumes)
     if not np.isfinite(least_g):
         return incumbent
     most_g = np.inf if incumbent is None else incumbent.cost_g
-    ceiling_g = least_g * (1 + _FIRST_GAP)
-    if 0 < least_g and ceiling_g < most_g * (1 - TIE):
-        found = Sweep(problem, net, bounds, rules, ceiling_g=ceiling_g).run()
+    for ceiling_g in (least_g * (1 + gap) for gap in _GAPS if least_g > 0):
+        if ceiling_g >= most_g * (1 - TIE):
+            break
+        found = Sweep(problem, net, bounds, rules, ceiling_g=ceiling_g).run(resumes)
         if found is not None:
             return found
-        incumbent = Sweep(problem, net, bounds, rules, incumbent=incumbent, beam=_BEAM).run()
-    return Sweep(problem, net, bounds, rules, incumbent=incumbent).run()
+    else:
+        incumbent = Sweep(problem, net, bounds, rules, incumbent=incumbent, beam=_BEAM).run(resumes)
+    return Sweep(problem, net, bounds, rules, incumbent=incumbent).run(resumes)
+
+
+def _resumes(problem: Problem, net: Network, rules: Interruption) -> tuple[Ints, Labels] | None:
+    """How a job that was suspended before hour 0 can go on: the border at which it has arrived, and its wait."""
+    came_from, rows = problem.resumed_from, np.arange(len(net.speed))
+    if came_from is None:
+        return None
+    moves = (rows != came_from).astype(np.int64)
+    travel_h = np.where(moves, problem.surface.move_h[came_from], 0.0)
+    border = np.searchsorted(net.grid.t_h, travel_h - INSTANT_TOLERANCE_H)
+    cost_g, none = net.transfer_g[0, came_from], np.zeros_like(rows)
+    keep = (border < len(net.grid.slot)) & np.isfinite(cost_g)
+    if rules.max_moves is not None:
+        keep &= moves <= rules.max_moves
+    labels = Labels(
+        state=net.target[came_from],
+        progress_h=np.zeros(len(rows)),
+        cost_g=cost_g,
+        suspends=none,
+        moves=moves,
+        start=none,
+        parent=none - 1,
+    )
+    return border[keep], labels.take(keep)
+
+
+def _least_g(bounds: Bound, resumes: tuple[Ints, Labels] | None) -> float:
+    """The least that any plan costs, inf where there is none. [g]"""
+    if resumes is None:
+        by_price = bounds.fresh.min(axis=(0, 1))
+    else:
+        border, labels = resumes
+        by_price = (bounds.wait[border, labels.state] + labels.cost_g[:, None]).min(axis=0, initial=np.inf)
+    return float((by_price + bounds.work_h * bounds.price_g).max())

@@ -1,4 +1,7 @@
-"""The exact optima as placements: over every kind, in one piece, and in one piece without waiting."""
+"""The exact optima as placements: over every kind, in one piece, and in one piece without waiting.
+
+Each is None where nothing fits; `relax.infeasible` then says what to relax.
+"""
 
 from __future__ import annotations
 
@@ -8,57 +11,40 @@ from scheduler.domain.placement import Placement
 from scheduler.problem.blind import without_forecast
 from scheduler.problem.draft import Draft, preferred
 from scheduler.problem.dynamic import best_segments
-from scheduler.problem.narrow import in_one_piece, only_on
+from scheduler.problem.narrow import only_on
 from scheduler.problem.problem import Problem
-from scheduler.problem.relax import infeasible
 from scheduler.problem.surface import INSTANT_TOLERANCE_H
 from scheduler.problem.unpriced import Solver, priced_first
 from scheduler.problem.window import best_window, window_at
 
 
-def cheapest(problem: Problem) -> Placement:
-    """The cheapest placement, in one piece at any instant or in segments on edges.
-
-    Raises:
-        Infeasible: nothing fits; the hint says what to relax and by how much.
-    """
-    return _solved(problem, _of_both_kinds)
+def cheapest(problem: Problem) -> Placement | None:
+    """The cheapest placement, in one piece at any instant or in segments on edges."""
+    return _placed(problem, best_draft)
 
 
-def cheapest_window(problem: Problem) -> Placement:
-    """The cheapest placement in one piece.
-
-    Raises:
-        Infeasible: nothing fits; the hint says what to relax and by how much.
-    """
-    return _solved(in_one_piece(problem), best_window)
+def cheapest_window(problem: Problem) -> Placement | None:
+    """The cheapest placement in one piece."""
+    return _placed(problem, best_window)
 
 
-def cheapest_first_start(problem: Problem) -> Placement:
-    """The cheapest placement in one piece of those that start first: now, where any cluster has room now.
-
-    Raises:
-        Infeasible: nothing fits; the hint says what to relax and by how much.
-    """
+def cheapest_first_start(problem: Problem) -> Placement | None:
+    """The cheapest placement in one piece of those that start first: now, where any cluster has room now."""
     blind = without_forecast(problem)
     rows = range(len(problem.surface.clusters))
     firsts = [first for row in rows if (first := best_window(only_on(blind, [row]))) is not None]
-    return _solved(in_one_piece(problem), partial(_at_first, firsts))
+    return _placed(problem, partial(_at_first, firsts))
 
 
-def _solved(problem: Problem, solve: Solver) -> Placement:
-    """What a solver finds, priced slots first, as a placement."""
-    draft = priced_first(problem, solve)
-    if draft is None:
-        pieces = problem.interruption is not None and problem.interruption.max_suspends != 0
-        kind = "no placement" if pieces else "no placement in one piece"
-        raise infeasible(problem, f"{kind} keeps every constraint")
-    return draft.placement(problem)
-
-
-def _of_both_kinds(problem: Problem) -> Draft | None:
+def best_draft(problem: Problem) -> Draft | None:
     """The best of both kinds on a problem without unknown rates."""
     return best_segments(problem, best_window(problem))
+
+
+def _placed(problem: Problem, solve: Solver) -> Placement | None:
+    """What a solver finds, on priced slots if it can, as a placement."""
+    draft = priced_first(problem, solve)
+    return None if draft is None else draft.placement(problem)
 
 
 def _at_first(firsts: list[Draft], problem: Problem) -> Draft | None:

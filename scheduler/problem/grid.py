@@ -36,7 +36,7 @@ class Grid:
     def border(self, hour_h: Floats) -> Ints:
         """Number of the last border at or before each time, short of the final one."""
         found = np.searchsorted(self.t_h, hour_h, side="right") - 1
-        return np.clip(found, 0, len(self.slot) - 1)
+        return np.minimum(np.maximum(found, 0), len(self.slot) - 1)
 
     def run_to(self, row: Ints, hour_h: Floats) -> Floats:
         """Emissions of running from the first border to each time, of clusters and times that go together. [g]"""
@@ -55,11 +55,7 @@ class Grid:
 
 
 def grid(problem: Problem) -> Grid | None:
-    """The grid of a problem without unknown rates, None where no time is left.
-
-    Raises:
-        InvalidInput: never here: rates are masked before, see `unpriced`.
-    """
+    """The grid of a problem without unknown rates, None where no time is left."""
     surface = problem.surface
     start_h = max(0.0, float(surface.edges_h[0]))
     end_h = min(problem.deadline_h, float(surface.edges_h[-1]))

@@ -51,6 +51,18 @@ class Labels:
         )
 
 
+_NO_INTS, _NO_FLOATS = np.zeros(0, dtype=np.int64), np.zeros(0)
+NO_LABELS = Labels(
+    state=_NO_INTS,
+    progress_h=_NO_FLOATS,
+    cost_g=_NO_FLOATS,
+    suspends=_NO_INTS,
+    moves=_NO_INTS,
+    start=_NO_INTS,
+    parent=_NO_INTS,
+)
+
+
 def together(parts: Sequence[Labels]) -> Labels:
     """All of them in one."""
     if len(parts) == 1:
@@ -72,7 +84,7 @@ def undominated(labels: Labels, layer: Ints, grain_g: float) -> Labels:
     A label that has done more for less can do whatever the other does and is through no later, because rates are
     not negative. Costs of the same multiple of `grain_g` [g] are one, and then fewer suspends win.
     """
-    if len(labels) < 2:
+    if len(labels) <= 1:
         return labels
     work = np.rint(labels.progress_h / _SAME_H)
     cost = np.rint(labels.cost_g / grain_g) if grain_g > 0 else labels.cost_g

@@ -20,7 +20,6 @@ from scheduler.problem.pauses import Pause, pauses_of
 from scheduler.problem.problem import Objective, Problem
 from scheduler.problem.surface import HOLD_LINES, INSTANT_TOLERANCE_H, RUN_LINES, Floats, Surface
 
-
 UNKNOWN_TRANSFER_H = 1.0
 """A transfer of unknown emissions weighs as much as this time of the job unpriced: so that it is never free. [h]"""
 

@@ -74,8 +74,13 @@ def relaxation(problem: Problem) -> Relaxation:
     )
 
 
-def infeasible(problem: Problem, message: str) -> Infeasible:
+def infeasible(problem: Problem) -> Infeasible:
     """The error for a problem in which nothing fits, with the way out as its hint."""
+    surface = problem.surface
+    deadline = format_instant(surface.instant(problem.deadline_h))
+    reach = [name for name, free in zip(surface.clusters, surface.capacity.max(axis=1), strict=True) if free > 0]
+    where = f"on {', '.join(reach)}" if reach else "anywhere"
+    message = f"{problem.work_h:g} h of work on {problem.gpus} GPUs cannot be done {where} by {deadline}"
     return Infeasible(message, hint=str(relaxation(problem)))
 
 

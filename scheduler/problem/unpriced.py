@@ -78,6 +78,4 @@ def _weighted(problem: Problem, gaps: NDArray[np.bool_], *, scale: float, weight
     lost = np.isnan(surface.move_g)
     move_g = np.where(lost, weight_g * UNKNOWN_TRANSFER_H * problem.gpus, np.where(lost, 0.0, surface.move_g) * scale)
     capacity = np.where(gaps & shut, 0, surface.capacity)
-    return replace(
-        problem, surface=replace(surface, run_g=run_g, hold_g=hold_g, move_g=move_g, capacity=capacity)
-    )
+    return replace(problem, surface=replace(surface, run_g=run_g, hold_g=hold_g, move_g=move_g, capacity=capacity))

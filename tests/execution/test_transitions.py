@@ -55,8 +55,8 @@ CASES = {
         Action.CLOSE_UNSTARTED,
     ),
     "runs, not yet noted": (replace(LIVE, phase="intended"), Action.GRANT),
-    "alive, stop wanted, not asked yet": (replace(LIVE, stop_due=True), Action.STOP),
-    "alive": (replace(LIVE, stop_asked=True, stop_due=True), Action.WAIT),
+    "alive, stop wanted, not known to be asked": (replace(LIVE, stop_due=True), Action.STOP),
+    "alive": (replace(LIVE, stop_sent=True, stop_due=True), Action.WAIT),
     "over, outcome unread, lease has run out": (replace(LIVE, seen="failed", lease_over=True), Action.CLOSE_UNKNOWN),
     "over, outcome unread": (replace(LIVE, seen="stopped"), Action.WAIT),
 }
@@ -78,10 +78,10 @@ def test_each_row_of_the_table_decides_its_case(rule: object) -> None:
     flags=st.tuples(*[st.booleans()] * 5),
 )
 def test_every_situation_has_a_step(
-    state: JobState, wanted: str, phase: str | None, seen: str, outcome: Outcome | None, flags: tuple[bool, ...]
+    *, state: JobState, wanted: str, phase: str | None, seen: str, outcome: Outcome | None, flags: tuple[bool, ...]
 ) -> None:
     """No situation falls through, and a segment that may live is never closed as unknown before its lease is over."""
-    stop_asked, start_due, stop_due, never_ran, lease_over = flags
+    stop_sent, start_due, stop_due, never_ran, lease_over = flags
     action, _ = decide(
         Situation(
             state=state,
@@ -89,7 +89,7 @@ def test_every_situation_has_a_step(
             phase=phase,  # type: ignore[arg-type]  # the same
             seen="not asked" if phase is None else seen,  # type: ignore[arg-type]  # the same
             outcome=None if phase is None else outcome,
-            stop_asked=stop_asked,
+            stop_sent=stop_sent,
             start_due=start_due,
             stop_due=stop_due,
             never_ran=never_ran,

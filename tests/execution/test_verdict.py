@@ -123,7 +123,7 @@ def test_a_cancelled_job_is_not_tried_again() -> None:
     [(True, JobState.QUEUED, (0, 1)), (False, JobState.FAILED, (1, 0))],
 )
 def test_what_never_started_is_blamed_on_whom_it_belongs_to(
-    infrastructure: bool, state: JobState, counted: tuple[int, int]
+    *, infrastructure: bool, state: JobState, counted: tuple[int, int]
 ) -> None:
     """A cluster that could not start it is an interruption, an environment that cannot be built a failure."""
     verdict = unstarted(JOB, "why", infrastructure=infrastructure)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -44,7 +45,7 @@ def job(**changes: object) -> Job:
     return Job.from_mapping(data | changes, what="a test")
 
 
-def series(zone: str, values: list[float], **changes: object) -> IntensitySeries:
+def series(zone: str, values: Sequence[float], **changes: object) -> IntensitySeries:
     """An hourly series from midnight."""
     fields: dict[str, object] = {
         "zone": zone,

@@ -18,7 +18,7 @@ NAN, NEVER = float("nan"), float("inf")
 
 def small_problems(*, gaps: bool = False, slots: int = 6) -> st.SearchStrategy[Problem]:
     """Up to three clusters and `slots` slots, with every constraint that the planner knows."""
-    return st.integers(0, 2**32 - 1).map(lambda seed: small_problem(Random(seed), gaps=gaps, slots=slots))  # noqa: S311  # no secret
+    return st.integers(0, 2**32 - 1).map(lambda seed: small_problem(Random(seed), gaps=gaps, slots=slots))  # no secret
 
 
 def small_problem(dice: Random, *, gaps: bool, slots: int) -> Problem:

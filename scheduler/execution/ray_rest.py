@@ -1,0 +1,229 @@
+"""A Ray cluster as an executor, by its Jobs API over plain HTTP.
+
+Ray answers a second submission of an id with 500 and may create a job whose request timed out, so after any
+error the cluster itself is asked what is there, and a job with our metadata is taken as ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final, Self
+
+import requests
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_fixed
+
+from scheduler.domain.cluster import Cluster
+from scheduler.domain.errors import ClusterRefused, ClusterUnreachable, InvalidInput, StoreError
+from scheduler.execution.agent import SETTINGS_ENV
+from scheduler.execution.ray_http import Answer, RayHttp
+from scheduler.execution.ray_package import AGENT_PATH, bare_package
+from scheduler.execution.ray_wire import JobAnswer, Logs, NodesAnswer, Submitted, Version
+from scheduler.ports import Capacity, Clock, Launch, Observation
+
+STOP_MARGIN: Final = timedelta(seconds=30)
+"""How much later than the agent Ray kills: the agent needs it to kill what is left and to write the outcome."""
+
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
+_DIGEST_CHARS: Final = 32
+_NO_AGENT: Final = "No available agent to submit job"
+_NO_AGENT_TRIES: Final = 5
+_NOT_THERE: Final = ("A file is not found at", "Agent for node id")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RayRest:
+    """The jobs of one cluster.
+
+    Args:
+        http: the way to its dashboard.
+        python: command on the cluster's nodes that runs the agent.
+        lease: how long the agent may be without its fence.
+    """
+
+    http: RayHttp
+    python: str
+    lease: timedelta = timedelta(minutes=15)
+
+    @classmethod
+    def of(
+        cls,
+        cluster: Cluster,
+        token: str | None,
+        clock: Clock,
+        *,
+        lease: timedelta = timedelta(minutes=15),
+        session: requests.Session | None = None,
+    ) -> Self:
+        """The executor of `cluster`, with the token that `resolve_token` found.
+
+        Raises:
+            InvalidInput: the cluster's file does not say how to reach it, or not safely.
+        """
+        if cluster.ray is None:
+            raise InvalidInput(f"cluster {cluster.name!r} says no Ray address", hint="add 'ray: {address: ...}'")
+        http = RayHttp(
+            name=cluster.name, ray=cluster.ray, token=token, clock=clock, session=session or requests.Session()
+        )
+        return cls(http=http, python=cluster.ray.python, lease=lease)
+
+    def probe(self) -> Capacity:
+        """What is there and free."""
+        version = self.http.parsed(self.http.call("GET", "/api/version", repeatable=True), Version)
+        return self._nodes().capacity(version)
+
+    def submit(self, launch: Launch) -> None:
+        """Start it once: a second call with the same `sid` and metadata changes nothing."""
+        _check(launch)
+        body = self._body(launch, self._upload(launch))
+        error: ClusterUnreachable | ClusterRefused
+        try:
+            answer = self._post(body)
+            if answer.status == HTTPStatus.OK:
+                self.http.parsed(answer, Submitted)
+                return
+            error = self.http.refusal(answer, secrets=launch.env.values())
+        except (ClusterUnreachable, ClusterRefused) as exc:
+            error = exc
+        there = self.observe(launch.sid)
+        if there.status == "absent":
+            raise error
+        if not launch.metadata.items() <= there.metadata.items():
+            raise ClusterRefused(
+                f"cluster {self.http.name!r} has another job of the id {launch.sid!r}",
+                hint="is another scheduler with its own state folder using this cluster?",
+            )
+
+    def observe(self, sid: str) -> Observation:
+        """What became of it."""
+        answer = self.http.call("GET", f"/api/jobs/{_named(sid)}", repeatable=True)
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return Observation(sid=sid, status="absent")
+        return self.http.parsed(answer, JobAnswer).observation(sid)
+
+    def stop(self, sid: str) -> None:
+        """Ask it to stop: one SIGTERM, SIGKILL after its grace; does not wait."""
+        answer = self.http.call("POST", f"/api/jobs/{_named(sid)}/stop", repeatable=True)
+        if answer.status not in (HTTPStatus.OK, HTTPStatus.NOT_FOUND):
+            raise self.http.refusal(answer)
+
+    def logs(self, sid: str) -> str:
+        """What it printed so far."""
+        answer = self.http.call("GET", f"/api/jobs/{_named(sid)}/logs", repeatable=True)
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return ""
+        return self.http.parsed(answer, Logs).logs
+
+    def evidence(self, node_id: str, name: str, *, tail: int | None = None) -> bytes | None:
+        """A file that the agent wrote, or its last `tail` lines; None where there is none."""
+        if not _FILE.fullmatch(name):
+            raise InvalidInput(f"{name!r} is not the name of an agent's file")
+        params = {"node_id": node_id, "filename": name, "lines": str(-1 if tail is None else tail)}
+        answer = self.http.call("GET", "/api/v0/logs/file", params=params, repeatable=True)
+        if answer.status == HTTPStatus.OK:
+            return answer.body
+        if answer.text.startswith(_NOT_THERE):  # with status 500, as for every other error
+            return None
+        raise self.http.refusal(answer)
+
+    def _nodes(self) -> NodesAnswer:
+        """The nodes and what they use."""
+        return self.http.parsed(
+            self.http.call("GET", "/nodes", params={"view": "summary"}, repeatable=True), NodesAnswer
+        )
+
+    def _upload(self, launch: Launch) -> str:
+        """See that Ray holds the package now; returns its URI.
+
+        Ray may drop a package that no job refers to after ten minutes, hence just before each submission.
+        """
+        content = bare_package() if launch.package is None else _read(launch.package, launch.digest)
+        name = f"_ray_pkg_{hashlib.sha256(content).hexdigest()[:_DIGEST_CHARS]}.zip"
+        held = self.http.call("GET", f"/api/packages/gcs/{name}", repeatable=True)
+        if held.status == HTTPStatus.NOT_FOUND:
+            held = self.http.call("PUT", f"/api/packages/gcs/{name}", data=content, repeatable=True)
+        if held.status != HTTPStatus.OK:
+            raise self.http.refusal(held)
+        return f"gcs://{name}"
+
+    def _post(self, body: Mapping[str, object]) -> Answer:
+        """Send the submission; a cluster whose agent is still starting is given a few seconds."""
+        tries = Retrying(
+            retry=retry_if_result(lambda answer: _NO_AGENT in answer.text),
+            stop=stop_after_attempt(_NO_AGENT_TRIES),
+            wait=wait_fixed(1),
+            sleep=lambda seconds: self.http.clock.sleep(timedelta(seconds=seconds)),
+        )
+        try:
+            return tries(self.http.call, "POST", "/api/jobs/", json=body)
+        except RetryError as exc:
+            answer: Answer = exc.last_attempt.result()
+            return answer
+
+    def _body(self, launch: Launch, package_uri: str) -> dict[str, object]:
+        """The submission as Ray wants it."""
+        body: dict[str, object] = {
+            "submission_id": launch.sid,
+            "entrypoint": f"exec {self.python} -I {AGENT_PATH}",
+            "metadata": dict(launch.metadata),
+            "runtime_env": {**launch.runtime_env, "working_dir": package_uri, "env_vars": self._env(launch)},
+            "entrypoint_num_gpus": launch.gpus,
+        }
+        if launch.cpus is not None:
+            body["entrypoint_num_cpus"] = launch.cpus
+        if launch.memory_bytes is not None:
+            body["entrypoint_memory"] = launch.memory_bytes
+        pin = self._nodes().pin(launch.gpu_model, launch.gpus)
+        return {**body, "entrypoint_resources": pin} if pin else body
+
+    def _env(self, launch: Launch) -> dict[str, str]:
+        """The environment of the job's processes: the user's, then what the agent and Ray's stop are steered by."""
+        settings = {
+            "sid": launch.sid,
+            "command": launch.entrypoint,
+            "checkpoint_dir": launch.checkpoint_dir,
+            "fence": launch.fence,
+            "grace_s": launch.grace.total_seconds(),
+            "sample_every_s": launch.sample_every.total_seconds(),
+            "progress": launch.progress,
+            "lease_s": self.lease.total_seconds(),
+            "keep": [*launch.env] if launch.cpus is None else [*launch.env, "OMP_NUM_THREADS"],
+        }
+        wait_s = math.ceil((launch.grace + STOP_MARGIN).total_seconds())
+        return {**launch.env, SETTINGS_ENV: json.dumps(settings), "RAY_JOB_STOP_WAIT_TIME_S": str(wait_s)}
+
+
+def _check(launch: Launch) -> None:
+    """Refuse what Ray would take and do something else with."""
+    _named(launch.sid)
+    for key, instead in (("working_dir", "working_dir"), ("env_vars", "env")):
+        if key in launch.runtime_env:
+            raise InvalidInput(f"runtime_env may not hold {key}", hint=f"use the job's own key {instead}")
+    if not launch.checkpoint_dir.startswith(("/", "~/")):
+        raise InvalidInput(f"checkpoint.dir {launch.checkpoint_dir!r} is not a full path", hint="begin it with /")
+
+
+def _named(sid: str) -> str:
+    """`sid`, once it is one that cannot mean another path."""
+    if not _ID.fullmatch(sid):
+        raise InvalidInput(f"{sid!r} is not a submission id", hint="letters, digits, _ . - and at most 100 of them")
+    return sid
+
+
+def _read(package: Path, digest: str | None) -> bytes:
+    """The package from the state folder, as it was made."""
+    try:
+        content = package.read_bytes()
+    except OSError as exc:
+        raise StoreError(f"the package {package} cannot be read: {exc.strerror}", hint="submit the job anew") from exc
+    if digest not in (None, hashlib.sha256(content).hexdigest()):
+        raise StoreError(f"the package {package} was altered since it was made", hint="submit the job anew")
+    return content

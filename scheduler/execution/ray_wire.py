@@ -1,0 +1,143 @@
+"""What Ray's dashboard answers, as far as it is needed, turned into the words of the ports."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from pydantic import BaseModel, Field
+
+from scheduler.ports import Capacity, JobStatus, Observation
+
+GPU: Final = "GPU"
+MARKER_SHARE: Final = 0.001
+"""What is asked of a resource that only marks a node, as Ray's documentation does with accelerator types."""
+
+_MESSAGE_CHARS: Final = 2000
+_STATUSES: Final[Mapping[str, JobStatus]] = {
+    "PENDING": "pending",
+    "RUNNING": "running",
+    "STOPPED": "stopped",
+    "SUCCEEDED": "succeeded",
+    "FAILED": "failed",
+}
+_USAGE: Final = re.compile(
+    r"(?P<used>[\d.]+)/(?P<total>[\d.]+) (?P<name>\S+)"
+    r"( \((?P<inside>[\d.]+) used of (?P<reserved>[\d.]+) reserved in placement groups\))?"
+)
+
+
+class Version(BaseModel):
+    """GET /api/version."""
+
+    ray_version: str
+    session_name: str
+
+
+class Submitted(BaseModel):
+    """POST /api/jobs/."""
+
+    submission_id: str
+
+
+class Logs(BaseModel):
+    """GET /api/jobs/<sid>/logs."""
+
+    logs: str
+
+
+class JobAnswer(BaseModel):
+    """GET /api/jobs/<sid>."""
+
+    status: Literal["PENDING", "RUNNING", "STOPPED", "SUCCEEDED", "FAILED"]
+    message: str | None = None
+    error_type: str | None = None
+    metadata: dict[str, str] | None = None
+    driver_node_id: str | None = None
+    driver_exit_code: int | None = None
+
+    def observation(self, sid: str) -> Observation:
+        """What it says of `sid`; of a long message the end, where the reason is."""
+        return Observation(
+            sid=sid,
+            status=_STATUSES[self.status],
+            message=(self.message or "")[-_MESSAGE_CHARS:],
+            error_type=self.error_type or "",
+            node_id=self.driver_node_id or "",
+            exit_code=self.driver_exit_code,
+            metadata=self.metadata or {},
+        )
+
+
+class _Raylet(BaseModel):
+    """A node in the summary."""
+
+    node_id: str = Field(alias="nodeId")
+    state: str
+    total: dict[str, float] = Field(default={}, alias="resourcesTotal")
+
+
+class _Node(BaseModel):
+    """A node of the summary."""
+
+    raylet: _Raylet
+
+
+class _Summary(BaseModel):
+    """The summary of all nodes, and what each uses, in the text that Ray prints for people."""
+
+    summary: list[_Node]
+    usage: dict[str, str] = Field(alias="nodeLogicalResources")
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How much of a resource a node has, and how much is taken, reserved for placement groups included."""
+
+    taken: float
+    total: float
+
+
+class NodesAnswer(BaseModel):
+    """GET /nodes?view=summary: the one answer with each node's use that both of Ray's autoscalers give."""
+
+    data: _Summary
+
+    def uses(self) -> list[dict[str, Use]]:
+        """What each node alive uses of what it declares."""
+        alive = [node.raylet for node in self.data.summary if node.raylet.state == "ALIVE"]
+        return [dict(_uses(raylet, self.data.usage.get(raylet.node_id, ""))) for raylet in alive]
+
+    def capacity(self, version: Version) -> Capacity:
+        """The cluster's GPUs, and how many of them are free."""
+        gpus = [use[GPU] for use in self.uses() if GPU in use]
+        free = sorted((math.floor(use.total - use.taken) for use in gpus), reverse=True)
+        return Capacity(
+            session=version.session_name,
+            ray_version=version.ray_version,
+            gpus_total=int(sum(use.total for use in gpus)),
+            gpus_free=sum(free),
+            free_by_node=tuple(free),
+        )
+
+    def pin(self, gpu_model: str, gpus: int) -> dict[str, float]:
+        """What to ask for besides `gpus`, so that a node of `gpu_model` is chosen; empty where none is marked."""
+        declared = [use[gpu_model].total for use in self.uses() if gpu_model in use]
+        if declared:
+            return {gpu_model: gpus if max(declared) >= gpus else MARKER_SHARE}
+        marker = f"accelerator_type:{gpu_model}"
+        return {marker: MARKER_SHARE} if any(marker in use for use in self.uses()) else {}
+
+
+def _uses(raylet: _Raylet, text: str) -> Iterator[tuple[str, Use]]:
+    """Each resource of a node; GPUs that it has and says nothing of are not known to be free, hence taken."""
+    if raylet.total.get(GPU):
+        yield GPU, Use(taken=raylet.total[GPU], total=raylet.total[GPU])
+    for line in text.splitlines():
+        found = _USAGE.fullmatch(line)
+        if found:
+            outside = float(found["reserved"] or 0) - float(found["inside"] or 0)  # reserved, and not counted as used
+            yield found["name"], Use(taken=float(found["used"]) + outside, total=float(found["total"]))
