@@ -2,65 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from cli import wiring
-from scheduler.domain.cluster import Cluster
+from scheduler.domain.errors import InvalidInput, SourceUnavailable
 from scheduler.domain.instant import parse_instant
 from scheduler.domain.intensity import IntensitySeries
-from scheduler.records.counterfactual import HomeRun, home_starts, useful_length
-from scheduler.records.gather import JobHistory, clusters_of, gather
+from scheduler.records.exposure import month_start, next_month
+from scheduler.records.gather import JobHistory, gather
+from scheduler.records.home_queue import starts_at_home
+from scheduler.records.home_run import home_run, useful_length
 from scheduler.records.rows import JobRow
 from scheduler.records.store import Store
 from scheduler.reporting.job_report import JobReport, job_report
 
 
 def one(store: Store, history: JobHistory) -> JobReport:
-    """The report of one job; the jobs that shared its home are read too, for its start there."""
+    """The report of one job; the jobs before it at its home are read too, for its start there."""
+    home, not_before = (history.row.counterfactual[key] for key in ("home", "not_before"))
     with store.reading() as tx:
-        rows = tx.jobs()
         evidence = wiring.evidence()
         now = wiring.now()
-        home = history.row.counterfactual["home"]
-        same = [row for row in rows if row.counterfactual["home"] == home and row.id != history.row.id]
-        others = [gather(tx, evidence, row, now=now) for row in same]
+        before = [
+            row
+            for row in tx.jobs()
+            if row.counterfactual["home"] == home
+            and row.id != history.row.id
+            and parse_instant(row.counterfactual["not_before"]) <= parse_instant(not_before)
+        ]
+        others = [gather(tx, evidence, row, now=now) for row in before]
     return _report(history, starts_at_home([*others, history]))
 
 
-def many(store: Store, since: datetime | None, until: datetime | None) -> tuple[list[JobReport], dict[str, Cluster]]:
-    """The reports of the jobs submitted in ``[since, until)``, and the clusters they were planned on."""
+def many(store: Store, since: datetime | None, until: datetime | None) -> list[JobReport]:
+    """The reports of the jobs submitted in ``[since, until)``."""
     now = wiring.now()
     with store.reading() as tx:
         evidence = wiring.evidence()
         histories = [gather(tx, evidence, row, now=now) for row in tx.jobs()]
     starts = starts_at_home(histories)
-    chosen = [h for h in histories if _within(h.row, since, until)]
-    declared: dict[str, Cluster] = {}
-    for history in chosen:
-        declared |= clusters_of(history.planned)
-    return [_report(history, starts) for history in chosen], declared
-
-
-def starts_at_home(histories: Sequence[JobHistory]) -> dict[str, datetime]:
-    """When each job would have started at its home, first come first served among the jobs of that home."""
-    by_home: dict[str, list[HomeRun]] = {}
-    gpus: dict[str, int] = {}
-    for history in histories:
-        clusters = clusters_of(history.planned)
-        home = clusters.get(history.row.counterfactual["home"])
-        if home is None or not history.attempts:
-            continue
-        length = useful_length(history.row.job, history.attempts, clusters, home)
-        run = HomeRun(
-            job_id=history.row.id,
-            not_before=parse_instant(history.row.counterfactual["not_before"]),
-            length=length or timedelta(0),
-            gpus=history.attempts[0].gpus,
-        )
-        by_home.setdefault(home.name, []).append(run)
-        gpus[home.name] = home.gpus
-    return {job: at for home, runs in by_home.items() for job, at in home_starts(runs, gpus[home]).items()}
+    return [_report(history, starts) for history in histories if within(history.row, since, until)]
 
 
 def intensity(row: JobRow, zones: Iterable[str], start: datetime, end: datetime) -> dict[str, IntensitySeries]:
@@ -68,18 +50,31 @@ def intensity(row: JobRow, zones: Iterable[str], start: datetime, end: datetime)
     return wiring.shared_grid().series(row.intensity, zones, start, end)
 
 
-def _report(history: JobHistory, starts: dict[str, datetime]) -> JobReport:
-    """The report of one history."""
-    clusters = clusters_of(history.planned)
-    start = starts.get(history.row.id, history.row.submitted_at)
-    moments = [start, *(t for a in history.attempts for t in a.reserved)]
-    # The whole month, since a gap is priced by what is known of it; and the run at home may end after the real one.
-    first = min(moments).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    last = max(moments) + sum((a.ran[1] - a.ran[0] for a in history.attempts), timedelta(days=1))
-    zones = [cluster.zone for cluster in clusters.values()]
-    return job_report(history, clusters, intensity(history.row, zones, first, last), home_start=start)
-
-
-def _within(row: JobRow, since: datetime | None, until: datetime | None) -> bool:
-    """Whether the job was submitted in the period."""
+def within(row: JobRow, since: datetime | None, until: datetime | None) -> bool:
+    """Whether the job was submitted in ``[since, until)``."""
     return (since is None or row.submitted_at >= since) and (until is None or row.submitted_at < until)
+
+
+def _report(history: JobHistory, starts: Mapping[str, datetime]) -> JobReport:
+    """The report of one history; where its source cannot be asked, the report says why it has no figures."""
+    start = starts.get(history.row.id)
+    used = [each.cluster for each in history.attempts]
+    used += [cluster for cluster in (history.home, history.data_at) if cluster is not None]
+    found, problem = {}, ""
+    try:
+        found = intensity(history.row, [cluster.zone for cluster in used], *_months(history, start))
+    except (InvalidInput, SourceUnavailable) as exc:
+        problem = exc.message
+    return job_report(history, found, home_start=start, no_intensity=problem)
+
+
+def _months(history: JobHistory, start: datetime | None) -> tuple[datetime, datetime]:
+    """Whole months that hold the job and its run at home, since a gap is priced by what is known of its month."""
+    moments = [moment for each in history.attempts for moment in each.reserved]
+    if history.home is not None and start is not None:
+        useful = useful_length(history.row.job, history.attempts, history.home)
+        if useful is not None:
+            moments += home_run(history.attempts, history.home, start, useful).reserved
+    moments += [history.paused_until] if history.paused_until else []
+    moments = moments or [history.row.submitted_at]
+    return month_start(min(moments)), next_month(max(moments))

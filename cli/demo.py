@@ -18,11 +18,13 @@ HOUR_S: Final = 5
 DAYS: Final = 2
 """Days that the table covers, so that a late end still has an intensity."""
 DAY: Final = {
-    "FR": (42, 40, 38, 38, 40, 44, 52, 150, 290, 310, 300, 280)
-    + (270, 270, 290, 310, 330, 320, 280, 240, 180, 120, 80, 60),
-    "CA-QC": (190, 190, 180, 180, 180, 190, 200, 200, 190, 170, 90, 36)
-    + (32, 30, 30, 30, 31, 32, 34, 36, 40, 70, 120, 160),
-}
+    "FR": (
+        42, 40, 38, 38, 40, 44, 52, 150, 290, 310, 300, 280, 270, 270, 290, 310, 330, 320, 280, 240, 180, 120, 80, 60
+    ),
+    "CA-QC": (
+        190, 190, 180, 180, 180, 190, 200, 200, 190, 170, 90, 36, 32, 30, 30, 30, 31, 32, 34, 36, 40, 70, 120, 160
+    ),
+}  # fmt: skip
 """An invented day, hour by hour, drawn so that a move pays; no grid ever had it. [g/kWh]"""
 RUN: Final = (
     "entrypoint=python train_char_lm.py --steps 1800 --seconds 60",

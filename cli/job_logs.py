@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from cli import wiring
 from cli.console import say
-from scheduler.domain.errors import CarbonschedError, ClusterUnreachable
+from scheduler.domain.errors import ClusterUnreachable
 from scheduler.execution.clock import SystemClock
 from scheduler.records.evidence_files import EvidenceFiles
 from scheduler.records.rows import FINAL, SegmentRow
@@ -46,11 +46,8 @@ def _read(evidence: EvidenceFiles, segment: SegmentRow) -> str:
     """What one segment printed so far."""
     if segment.phase == "over":
         return evidence.log(segment.job_id, segment.sid)
-    site = wiring.sites(wiring.settings(), wiring.clusters()).get(segment.cluster)
-    if site is None:
-        raise CarbonschedError(f"the cluster {segment.cluster} is no longer declared", hint="declare it again")
     try:
-        return site.executor.logs(segment.sid)
+        return wiring.sites(wiring.settings(), wiring.clusters()).named(segment.cluster).executor.logs(segment.sid)
     except ClusterUnreachable as exc:
         say(exc.message)
         return ""

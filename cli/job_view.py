@@ -14,7 +14,7 @@ from scheduler.domain.duration import format_duration
 from scheduler.domain.errors import CarbonschedError
 from scheduler.domain.instant import format_instant
 from scheduler.execution.clock import SystemClock
-from scheduler.execution.engine import next_segment
+from scheduler.execution.lookout import live_segment, next_segment
 from scheduler.records.gather import JobHistory, gather
 from scheduler.records.rows import FINAL, EventRow, JobRow, JobState, PlanRow, SegmentRow
 from scheduler.records.store import Store
@@ -53,7 +53,7 @@ class JobView:
         """Where it is, or goes next."""
         if self.last is not None and (self.last.phase != "over" or self.row.state in FINAL):
             return self.last.cluster
-        ahead = next_segment(self.plan, list(self.segments))
+        ahead = next_segment(self.plan, self.segments)
         return ahead.cluster if ahead else None
 
 
@@ -77,14 +77,14 @@ def view(store: Store, row: JobRow, now: datetime) -> JobView:
 
 def _next(row: JobRow, plan: PlanRow, segments: Sequence[SegmentRow]) -> tuple[str, datetime | None]:
     """What comes next, and when."""
-    live = next((s for s in segments if s.phase != "over"), None)
+    live = live_segment(segments)
     if row.state in FINAL:
         return "", None
     if row.wanted != "run":
         return ("release it" if row.state == JobState.HELD else row.wanted), None
     if live is not None:
         return ("finish" if live.is_last else "suspend"), live.planned_end
-    ahead = next_segment(plan, list(segments))
+    ahead = next_segment(plan, segments)
     if row.state == JobState.QUEUED or ahead is None:
         return "plan", None
     return ("resume" if any(s.end == "suspended" for s in segments) else "start"), ahead.start

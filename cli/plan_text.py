@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from cli.console import table
 from cli.plan_strip import strip
 from scheduler.domain.duration import format_duration
-from scheduler.problem.rates import UNSTATED_RANGE
+from scheduler.domain.intensity import UNSTATED_RANGE
 
 if TYPE_CHECKING:
     from scheduler.domain.emissions import Emissions
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from scheduler.planning.plan import Candidate, Plan, Priced
 
 KG_PER_TONNE: Final = 1000.0
+SMALL_KG: Final = 0.1
 _WRAP: Final = 100
 """Longest line of a warning. [characters]"""
 _INDENT: Final = "  "
@@ -63,9 +64,11 @@ def _heading(plan: Plan, job: Job) -> list[str]:
     """What was asked."""
     ground, problem = plan.assembled.ground, plan.assembled.problem
     slack_h = problem.deadline_h - problem.earliest_h - problem.work_h
+    margin = plan.deadline - plan.assembled.limits.deadline
+    kept = f" after a margin of {format_duration(margin)}" if margin else ""
     return [
         f"{job.name}: {job.gpus} GPUs for {format_duration(ground.duration)}, home {ground.home}, policy {plan.policy}",
-        f"decided at {_moment(plan.now)}, deadline {_moment(plan.deadline)}, slack {slack_h:.4g} h",
+        f"decided at {_moment(plan.now)}, deadline {_moment(plan.deadline)}, slack {slack_h:.4g} h{kept}",
         f"intensity: {plan.assembled.basis}, from {', '.join(plan.sources)}",
     ]
 
@@ -96,8 +99,8 @@ def _emissions(plan: Plan) -> list[str]:
     if plan.baseline:
         rows.append(_lines("baseline", plan.baseline))
     lines = _indented(table(("", *_LINES, "total", "low", "high"), rows))
-    spread = f"the intensity +/-{100 * UNSTATED_RANGE:.0f} % where its source states no range"
-    return [*lines, f"{_INDENT}low, high: every figure at that end of its range, {spread}"]
+    spread = f"intensity +/-{100 * UNSTATED_RANGE:.0f} % where its source states none"
+    return [*lines, f"{_INDENT}low, high: every figure at that end of its range; {spread}"]
 
 
 _LINES: Final = ("dynamic", "idle", "held", "facility", "embodied", "transfer")
@@ -186,7 +189,9 @@ def _alternatives(plan: Plan) -> list[str]:
 
 
 def kg(mass_kg: float) -> str:
-    """A mass with three decimals up to 1 t, fewer over it."""
+    """A mass with three decimals, fewer over 1 t, and two significant digits where those would say 0."""
+    if 0 < abs(mass_kg) < SMALL_KG:
+        return f"{mass_kg:.2g}"
     decimals = 3 if abs(mass_kg) < KG_PER_TONNE else 1
     return f"{mass_kg:,.{decimals}f}"
 

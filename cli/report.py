@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from scheduler.records.store import Store
+    from scheduler.reporting.job_report import JobReport
+    from scheduler.reporting.period_report import PeriodReport
 
 
 def report(
@@ -28,31 +34,22 @@ def report(
       carbonsched report --job char-lm --json
       carbonsched report --since 2026-01-01T00:00:00Z --until 2026-02-01T00:00:00Z -o january.md
     """
-    import json
-
     from cli import accounting, schema, wiring
     from cli.console import emit, say
     from scheduler.domain.errors import CarbonschedError, InvalidInput
-    from scheduler.domain.instant import parse_instant
-    from scheduler.reporting.as_json import report_json
-    from scheduler.reporting.markdown import report_markdown
     from scheduler.reporting.period_report import period_report
 
     if as_json and markdown:
         raise InvalidInput("--json and --markdown were both given", hint="give one of the two")
-    period = [
-        parse_instant(text, what=name) if text else None for name, text in (("--since", since), ("--until", until))
-    ]
+    first, last = _instant("--since", since), _instant("--until", until)
+    if first is not None and last is not None and first >= last:
+        raise InvalidInput(
+            f"--since {since} is not before --until {until}", hint="the period holds its start, not its end"
+        )
     store = wiring.store()
-    reports, clusters = accounting.many(store, *period)
-    if job is not None:
-        with store.reading() as tx:
-            wanted = tx.job(job).id
-        reports = [r for r in reports if r.history.row.id == wanted]
-    made = period_report(
-        reports, clusters, since=period[0], until=period[1], made_at=wiring.now(), version=schema.VERSION
-    )
-    text = json.dumps(report_json(made), indent=2, ensure_ascii=False) if as_json else report_markdown(made).rstrip()
+    chosen = accounting.many(store, first, last) if job is None else [_one(store, job, first, last)]
+    made = period_report(chosen, since=first, until=last, made_at=wiring.now(), version=schema.VERSION)
+    text = _text(made, as_json=as_json)
     if output is None:
         emit(text)
         return
@@ -61,3 +58,40 @@ def report(
     except OSError as exc:
         raise CarbonschedError(f"{output} cannot be written: {exc.strerror}", hint="name another file") from exc
     say(f"wrote {output}")
+
+
+def _instant(option: str, text: str | None) -> datetime | None:
+    """The instant that an option names, None where it is not given."""
+    from scheduler.domain.instant import parse_instant
+
+    return None if text is None else parse_instant(text, what=option)
+
+
+def _one(store: Store, job: str, first: datetime | None, last: datetime | None) -> JobReport:
+    """The report of one job, which the period has to hold."""
+    from cli import accounting, wiring
+    from scheduler.domain.errors import InvalidInput
+    from scheduler.domain.instant import format_instant
+    from scheduler.records.gather import gather
+
+    with store.reading() as tx:
+        row = tx.job(job)
+        history = gather(tx, wiring.evidence(), row, now=wiring.now())
+    if not accounting.within(row, first, last):
+        raise InvalidInput(
+            f"the job {row.id} was submitted at {format_instant(row.submitted_at)}, outside the period",
+            hint="leave --since and --until away",
+        )
+    return accounting.one(store, history)
+
+
+def _text(made: PeriodReport, *, as_json: bool) -> str:
+    """The report as JSON, with no figure that JSON does not know, or as Markdown."""
+    import json
+
+    from scheduler.reporting.as_json import report_json
+    from scheduler.reporting.markdown import report_markdown
+
+    if as_json:
+        return json.dumps(report_json(made), indent=2, ensure_ascii=False, allow_nan=False)
+    return report_markdown(made).rstrip()

@@ -129,14 +129,14 @@ def _loop(values: Settings, store: Store, lease: FileLock, stopping: list[int], 
             if stamp != wiring.clusters_stamp():
                 stamp = wiring.clusters_stamp()
                 engine = wiring.engine(values, store)
-            passed = engine.step()
+            open_jobs = engine.step()
             with store.writing() as tx:
                 tx.set_scheduler(os.getpid(), started, clock.now())
         except CarbonschedError as exc:
             say(f"{clock.now():%Y-%m-%dT%H:%M:%SZ} {exc.message}")
             clock.sleep(tick)
             continue
-        if passed.open_jobs:
+        if open_jobs:
             idle_since_s = clock.monotonic_s()
         elif until_idle and clock.monotonic_s() - idle_since_s >= IDLE_EXIT_S and _leave(store, lease):
             return

@@ -67,14 +67,14 @@ def submit(
         placed = placer.submitted(job, reference, now=wiring.now(), taken=())
         with tempfile.TemporaryDirectory(prefix="carbonsched-") as scratch:
             _package(job, folder, Path(scratch))
-        _report(placed, job, job_id=None, quiet=quiet, as_json=as_json)
+        _report(placed, job_id=None, quiet=quiet, as_json=as_json)
         return
     store = wiring.store()
     row = _known(store, job.key)
     if row is None:
         package = _package(job, folder, store.folder.packages)
         row, placed = _store(store, job, reference, package, placer)
-        _report(placed, job, job_id=row.id, quiet=quiet, as_json=as_json)
+        _report(placed, job_id=row.id, quiet=quiet, as_json=as_json)
     else:
         _report_known(store, row, as_json=as_json)
     _see_to_it(no_serve=no_serve)
@@ -186,20 +186,17 @@ def _store(
     return row, placed
 
 
-def _report(placed: Placed, job: Job, *, job_id: str | None, quiet: bool, as_json: bool) -> None:
-    """Say what was decided: the id as data, the plan as talk."""
-    import sys
-
+def _report(placed: Placed, *, job_id: str | None, quiet: bool, as_json: bool) -> None:
+    """Say what was decided: the id as data, the plan in a few lines as talk."""
     from cli.console import emit, emit_json, say
-    from cli.plan_strip import encodable
-    from cli.plan_text import plan_text
+    from cli.plan_text import summary
 
     state = "planned" if job_id else "dry run"
     if as_json:
         emit_json({"job_id": job_id, "state": state, "plan": dict(placed.document)})
         return
     if not quiet:
-        say(plan_text(placed.plan, job, unicode=encodable(sys.stderr.encoding)))
+        say(summary(placed.plan))
     emit(job_id or state)
 
 

@@ -17,9 +17,10 @@ from scheduler.domain.errors import InvalidInput
 if TYPE_CHECKING:
     from intensity_sources.registry import Sources
     from scheduler.domain.cluster import Cluster
-    from scheduler.execution.engine import Engine, Site
+    from scheduler.execution.engine import Engine
     from scheduler.execution.grid import Grid
     from scheduler.execution.placing import PlanningPlacer
+    from scheduler.execution.sites import Sites
     from scheduler.ports import Executor, Policy
     from scheduler.records.evidence_files import EvidenceFiles
     from scheduler.records.state_folder import StateFolder
@@ -138,27 +139,21 @@ def placer(values: Settings, declared: Sequence[Cluster]) -> PlanningPlacer:
     )
 
 
-def sites(values: Settings, declared: Sequence[Cluster]) -> dict[str, Site]:
+def sites(values: Settings, declared: Sequence[Cluster]) -> Sites:
     """An executor for each cluster that says how to reach it; one that cannot be used holds up its own jobs only."""
-    from scheduler.execution.engine import Site
+    from scheduler.execution.sites import Site, Sites
 
-    return {
-        cluster.name: Site(cluster=cluster, executor=_executor(values, cluster))
-        for cluster in declared
-        if cluster.ray is not None
-    }
+    reachable = [cluster for cluster in declared if cluster.ray is not None]
+    return Sites({c.name: Site(cluster=c, executor=_executor(values, c)) for c in reachable})
 
 
 def _executor(values: Settings, cluster: Cluster) -> Executor:
     """The way to one cluster."""
-    from scheduler.execution.clock import SystemClock
     from scheduler.execution.ray_rest import RayRest
-    from scheduler.execution.ray_token import resolve_token
     from scheduler.execution.unusable import Unusable
 
     try:
-        token = resolve_token(cluster.ray, os.environ) if cluster.ray else None
-        return RayRest.of(cluster, token, SystemClock(), lease=values.duration("lease"))
+        return RayRest.connect(cluster, os.environ, lease=values.duration("lease"))
     except InvalidInput as exc:
         return Unusable(exc)
 
@@ -169,13 +164,14 @@ def engine(values: Settings, opened: Store) -> Engine:
     from scheduler.execution.engine import Engine
     from scheduler.execution.harvest import Harvester
     from scheduler.execution.launching import Launcher
+    from scheduler.execution.lookout import Lookout
 
     declared = clusters()
-    clock = SystemClock()
-    every = values.duration("sample_every")
+    clock, every = SystemClock(), values.duration("sample_every")
+    reached = sites(values, declared)
     return Engine(
         store=opened,
-        sites=sites(values, declared),
+        sites=reached,
         placer=placer(values, declared),
         launcher=Launcher(
             state=opened.folder,
@@ -183,9 +179,14 @@ def engine(values: Settings, opened: Store) -> Engine:
             environ=os.environ,
             sample_every=every,
         ),
-        harvester=Harvester(evidence=evidence(), clock=clock, every=every),
+        lookout=Lookout(
+            store=opened,
+            sites=reached,
+            harvester=Harvester(evidence=evidence(), clock=clock, every=every),
+            clock=clock,
+            lease=values.duration("lease"),
+        ),
         clock=clock,
-        lease=values.duration("lease"),
     )
 
 

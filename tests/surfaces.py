@@ -19,7 +19,7 @@ HOLD_SHARES: Mapping[Line, float] = {"idle_held": 0.75, "facility": 0.25}
 Row = float | Sequence[float]
 
 
-def surface(  # a builder: every argument but the rates has a default
+def surface(
     rates: Mapping[str, Sequence[float]],
     *,
     edges: Sequence[float] | None = None,

@@ -113,7 +113,5 @@ class IntensitySeries:
         if level == "central":
             return self.g_per_kwh
         stated, factor = (self.low, 1 - UNSTATED_RANGE) if level == "low" else (self.high, 1 + UNSTATED_RANGE)
-        if stated is not None:
-            return stated
-        scaled: Floats = self.g_per_kwh * np.float64(factor)
-        return scaled
+        assumed: Floats = self.g_per_kwh * np.float64(factor)
+        return assumed if stated is None else np.where(np.isnan(stated), assumed, stated)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable
-from typing import ClassVar
 
 import yaml
 from yaml.constructor import ConstructorError
@@ -19,8 +18,6 @@ from scheduler.domain.errors import InvalidInput
 
 class _StrictLoader(yaml.SafeLoader):
     """SafeLoader with YAML's guesses about scalars removed."""
-
-    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
 
     def construct_mapping(self, node: MappingNode, deep: bool = False) -> dict[Hashable, object]:  # noqa: FBT001, FBT002  # the library's signature
         """A mapping whose keys are text or whole numbers, each written once."""
@@ -35,6 +32,7 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
+_StrictLoader.yaml_implicit_resolvers = {}
 for _tag, _pattern, _first in (
     ("bool", r"true|false", "tf"),
     ("null", r"null|~|", "n~"),

@@ -13,6 +13,7 @@ from scheduler.domain.cluster import Cluster
 from scheduler.domain.errors import InvalidInput
 from scheduler.domain.job import Interruptible, Job
 from scheduler.ports import Launch
+from scheduler.problem.candidates import width_on
 from scheduler.records.rows import JobRow, SegmentRow
 from scheduler.records.state_folder import StateFolder
 
@@ -50,7 +51,7 @@ class Launcher:
             entrypoint=job.entrypoint,
             env={**job.env, **{name: self._secret(name) for name in job.secrets}},
             runtime_env=job.runtime_env,
-            gpus=segment.gpus,
+            gpus=width_on(job, cluster),
             cpus=job.cpus,
             memory_bytes=_bytes(job.memory),
             gpu_model=cluster.gpu.model,

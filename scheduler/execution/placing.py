@@ -10,7 +10,6 @@ from typing import Final, Protocol
 
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.errors import Infeasible
-from scheduler.domain.instant import format_instant
 from scheduler.domain.job import Interruptible, Job
 from scheduler.domain.placement import Segment
 from scheduler.execution.grid import Grid
@@ -139,8 +138,7 @@ class PlanningPlacer:
             name: cluster.model_dump(mode="json", exclude_defaults=True, exclude={"ray"})
             for name, cluster in self.clusters.items()
         }
-        own = replace(situation, deadline_margin=timedelta(0)).at("central").limits.deadline
-        return Placed(plan=plan, document={**as_json(plan), "clusters": declared, "deadline": format_instant(own)})
+        return Placed(plan=plan, document={**as_json(plan), "clusters": declared})
 
 
 _HOUR: Final = timedelta(hours=1)

@@ -17,14 +17,15 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final, Self
 
-import requests
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_fixed
 
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.errors import ClusterRefused, ClusterUnreachable, InvalidInput, StoreError
 from scheduler.execution.agent import SETTINGS_ENV
+from scheduler.execution.clock import SystemClock
 from scheduler.execution.ray_http import Answer, RayHttp
 from scheduler.execution.ray_package import AGENT_PATH, bare_package
+from scheduler.execution.ray_token import resolve_token
 from scheduler.execution.ray_wire import JobAnswer, Logs, NodesAnswer, Submitted, Version
 from scheduler.ports import Capacity, Clock, Launch, Observation
 
@@ -54,25 +55,23 @@ class RayRest:
     lease: timedelta = timedelta(minutes=15)
 
     @classmethod
-    def of(
+    def connect(
         cls,
         cluster: Cluster,
-        token: str | None,
-        clock: Clock,
+        environ: Mapping[str, str],
         *,
+        clock: Clock | None = None,
         lease: timedelta = timedelta(minutes=15),
-        session: requests.Session | None = None,
     ) -> Self:
-        """The executor of `cluster`, with the token that `resolve_token` found.
+        """The executor of `cluster`, with the token that its file names; asks the cluster nothing yet.
 
         Raises:
-            InvalidInput: the cluster's file does not say how to reach it, or not safely.
+            InvalidInput: the file does not say how to reach it, or not safely, or the token is not there.
         """
         if cluster.ray is None:
-            raise InvalidInput(f"cluster {cluster.name!r} says no Ray address", hint="add 'ray: {address: ...}'")
-        http = RayHttp(
-            name=cluster.name, ray=cluster.ray, token=token, clock=clock, session=session or requests.Session()
-        )
+            raise InvalidInput(f"cluster {cluster.name!r} has no Ray address", hint="add 'ray: {address: ...}' to it")
+        token = resolve_token(cluster.ray, environ)
+        http = RayHttp(name=cluster.name, ray=cluster.ray, token=token, clock=clock or SystemClock())
         return cls(http=http, python=cluster.ray.python, lease=lease)
 
     def probe(self) -> Capacity:
@@ -129,7 +128,7 @@ class RayRest:
         params = {"node_id": node_id, "filename": name, "lines": str(-1 if tail is None else tail)}
         answer = self.http.call("GET", "/api/v0/logs/file", params=params, repeatable=True)
         if answer.status == HTTPStatus.OK:
-            return answer.body
+            return answer.body or None  # now and then Ray says so of a file that is not there; no file of ours is empty
         if answer.text.startswith(_NOT_THERE):  # with status 500, as for every other error
             return None
         raise self.http.refusal(answer)

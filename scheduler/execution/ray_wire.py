@@ -106,10 +106,15 @@ class NodesAnswer(BaseModel):
 
     data: _Summary
 
+    @property
+    def tells_use(self) -> bool:
+        """Whether there are nodes, and of each it is known what it uses, which takes some seconds after its start."""
+        alive = self._alive()
+        return bool(alive) and all(raylet.node_id in self.data.usage for raylet in alive)
+
     def uses(self) -> list[dict[str, Use]]:
         """What each node alive uses of what it declares."""
-        alive = [node.raylet for node in self.data.summary if node.raylet.state == "ALIVE"]
-        return [dict(_uses(raylet, self.data.usage.get(raylet.node_id, ""))) for raylet in alive]
+        return [dict(_uses(raylet, self.data.usage.get(raylet.node_id, ""))) for raylet in self._alive()]
 
     def capacity(self, version: Version) -> Capacity:
         """The cluster's GPUs, and how many of them are free."""
@@ -130,6 +135,10 @@ class NodesAnswer(BaseModel):
             return {gpu_model: gpus if max(declared) >= gpus else MARKER_SHARE}
         marker = f"accelerator_type:{gpu_model}"
         return {marker: MARKER_SHARE} if any(marker in use for use in self.uses()) else {}
+
+    def _alive(self) -> list[_Raylet]:
+        """The nodes that are there."""
+        return [node.raylet for node in self.data.summary if node.raylet.state == "ALIVE"]
 
 
 def _uses(raylet: _Raylet, text: str) -> Iterator[tuple[str, Use]]:

@@ -134,8 +134,8 @@ class Plan:
 
     @property
     def deadline(self) -> datetime:
-        """The work is to be complete by this, inclusive."""
-        return self.assembled.limits.deadline
+        """The work is to be complete by this, inclusive; the plan may keep a margin before it."""
+        return self.assembled.limits.promised
 
     @property
     def feasible(self) -> bool:

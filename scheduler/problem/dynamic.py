@@ -28,21 +28,21 @@ _BEAM = 40
 """Plans that a narrow sweep keeps at a border."""
 
 
-def best_segments(problem: Problem, incumbent: Draft | None) -> Draft | None:
-    """The cheapest placement with suspends and moves, or `incumbent` where none is cheaper; None where none fits.
+def best_segments(problem: Problem, window: Draft | None) -> Draft | None:
+    """The cheapest placement with a suspend, or `window` where none is better; None where nothing fits.
 
     Args:
         problem: without unknown rates.
-        incumbent: the best placement in one piece, if there is one.
+        window: the best placement in one piece, None where none fits.
     """
     rules, on = problem.interruption, grid(problem)
     if rules is None or on is None or rules.max_suspends == 0:
-        return incumbent
+        return window
     net = network(problem, on, rules)
-    found = _search(problem, net, replace(rules, max_suspends=None, max_moves=None), incumbent)
+    found = _search(problem, net, replace(rules, max_suspends=None, max_moves=None), window)
     if found is None or _keeps(rules, problem, found):
         return found
-    return _search(problem, net, rules, incumbent)
+    return _search(problem, net, rules, window)
 
 
 def _keeps(rules: Interruption, problem: Problem, draft: Draft) -> bool:

@@ -19,12 +19,14 @@ class Limits:
 
     Args:
         earliest: no segment starts before this; not before the moment of decision.
-        deadline: the work is complete by this, inclusive; the margin is taken off.
+        deadline: plans are complete by this, inclusive; the margin is taken off.
+        promised: the deadline itself.
         stated: whether the job states its deadline.
     """
 
     earliest: datetime
     deadline: datetime
+    promised: datetime
     stated: bool
 
 
@@ -64,7 +66,9 @@ def limits(
             hint=f"move the deadline to {format_instant(earliest + shortest)} or later",
         )
     spare = max(NO_TIME, deadline - earliest - shortest)
-    return Limits(earliest=earliest, deadline=deadline - min(margin, spare), stated=stated is not None)
+    return Limits(
+        earliest=earliest, deadline=deadline - min(margin, spare), promised=deadline, stated=stated is not None
+    )
 
 
 def horizon(job: Job, submitted_at: datetime, *, default_slack: timedelta, learnt: timedelta | None = None) -> datetime:

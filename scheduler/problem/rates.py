@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
 
 import numpy as np
 
@@ -20,12 +19,6 @@ from scheduler.problem.candidates import share_storage, width_on
 from scheduler.problem.slots import slot_means
 from scheduler.problem.surface import HOLD_LINES, Floats, Ints
 
-UNSTATED_RANGE: Final = 0.15
-"""Range of the intensity of a closed year whose source states none, as a 95 % half-width. [-]
-
-This project's choice: two vintages of one provider's yearly average of France in 2022 are 91 and 99 g/kWh
-(Electricity Maps, life-cycle, as published in 2023 and in 2025), and the factor sets of others differ by more."""
-
 
 def row_intensity(
     cluster: Cluster, intensity: Mapping[str, IntensitySeries], start: datetime, edges_us: Ints, level: Level
@@ -34,16 +27,7 @@ def row_intensity(
     series = intensity.get(cluster.zone)
     if series is None:
         return np.full(len(edges_us) - 1, np.nan)
-    return slot_means(series, intensity_at(series, level), start, edges_us)
-
-
-def intensity_at(series: IntensitySeries, level: Level) -> Floats:
-    """The values of a series at a level: as its source states them, else `UNSTATED_RANGE` around them. [g/kWh]"""
-    if level == "central":
-        return series.g_per_kwh
-    stated = series.low if level == "low" else series.high
-    assumed = series.g_per_kwh * (1 - UNSTATED_RANGE if level == "low" else 1 + UNSTATED_RANGE)
-    return assumed if stated is None else np.where(np.isnan(stated), assumed, stated)
+    return slot_means(series, series.at_level(level), start, edges_us)
 
 
 def job_gpu_hour(job: Job, cluster: Cluster, level: Level) -> GpuHour:

@@ -18,7 +18,7 @@ from scheduler.domain.units import S_PER_H
 from scheduler.problem.surface import Floats, Ints
 
 FINEST_STEP: Final = timedelta(minutes=5)
-"""Series finer than this are coarsened to it by default: grid operators dispatch in 5 minutes at the finest."""
+"""Series finer than this are coarsened to it by default: the finest signal in use, WattTime's, has 5 minutes."""
 SHORT_EDGES: Final = 2000
 """A window of at most this many edges is short: finer series then keep their own edges by default."""
 _MICROSECOND: Final = timedelta(microseconds=1)

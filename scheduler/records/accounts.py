@@ -7,20 +7,24 @@ intensity are what was seen.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+
+import numpy as np
 
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.emissions import NOTHING, Emissions
 from scheduler.domain.estimate import LEVELS, Level
-from scheduler.domain.instant import hours_between
 from scheduler.domain.intensity import IntensitySeries
 from scheduler.domain.job import Job
 from scheduler.domain.units import kg_from_g
-from scheduler.lifecycle.model import GpuHour, gpu_hour, transfer_g
+from scheduler.lifecycle.model import GpuHour
+from scheduler.problem.candidates import width_on
+from scheduler.problem.rates import hold_lines, job_gpu_hour
 from scheduler.records.attempts import Attempt
-from scheduler.records.exposure import AGAINST_REAL, exposure, intensity_at
+from scheduler.records.copies import copies_of, ends_kg
+from scheduler.records.exposure import AGAINST_REAL, Exposure, exposure, series_of
+from scheduler.records.stretches import Kind, Stretch, stretches_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +33,11 @@ class Account:
 
     Args:
         emissions: low, central and high, by line. [kg]
-        estimated_kg: part of the central total that rests on a gap in the intensity. [kg]
-        gpu_energy_kwh, it_energy_kwh, facility_energy_kwh: what the model says it drew. [kWh]
-        reserved_gpu_h, ran_gpu_h, held_gpu_h: GPU-hours granted, training, and kept while paused. [GPU-h]
-        intensity_coverage: share of the hours whose intensity is known. [-]
-        run_coverage: share of the reserved GPU-hours whose run the agent's evidence covers. [-]
+        estimated_kg: part of the central total that rests on a gap in the intensity, transfers apart. [kg]
+        gpu_energy_kwh, it_energy_kwh, facility_energy_kwh: what the model says the clusters drew for it. [kWh]
+        reserved_gpu_h, ran_gpu_h, held_gpu_h: GPU-hours granted, of these training, and kept while paused. [GPU-h]
+        intensity_coverage: share of the GPU-hours whose intensity is known. [-]
+        run_coverage: share of the reserved GPU-hours of which it is known when the training ran. [-]
         energy_source: how the energy is known; `model_gpu_w` and `model_tdp` are models, not meters.
     """
 
@@ -54,149 +58,119 @@ class Account:
         """The central figures. [kg]"""
         return self.emissions["central"]
 
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """Hours priced at one rate: GPUs from start to end on a cluster, as one kind of line."""
-
-    cluster: Cluster
-    gpus: int
-    start: datetime
-    end: datetime
-    kind: Literal["overhead", "run", "hold"]
+    @property
+    def gpu_h(self) -> float:
+        """GPU-hours that were the job's, held ones included. [GPU-h]"""
+        return self.reserved_gpu_h + self.held_gpu_h
 
 
 def account(
     job: Job,
     attempts: Sequence[Attempt],
-    clusters: Mapping[str, Cluster],
     intensity: Mapping[str, IntensitySeries],
     *,
+    data_at: Cluster | None = None,
+    paused_until: datetime | None = None,
     gap_percentile: float = AGAINST_REAL,
 ) -> Account:
     """The account of a job from its attempts.
 
     Args:
+        job: what ran.
         attempts: in order of time.
-        clusters: by name, as declared.
         intensity: zone -> what was observed there.
+        data_at: where its data lie, if that is known.
+        paused_until: end so far of the pause that it is in on its last cluster, if it is in one.
         gap_percentile: where in its month a gap of the intensity is priced. [%]
 
     Raises:
         NotCovered: a zone has no intensity at all to price or estimate from.
 
     Notes:
-        For each stretch, E[line] = gpus x kWh per GPU-h of the line x integral of the intensity over it.
+        For each stretch, E[line] = GPUs x kWh per GPU-h of the line x integral of the intensity over it.
         Outside the training's interval a reserved GPU idles: that energy, with its facility share, is `overhead`.
     """
-    stretches = [s for a in attempts for s in stretches_of(a, clusters)] + _holds(attempts, clusters)
-    emissions = {
-        level: _priced(job, stretches, attempts, clusters, intensity, level, gap_percentile) for level in LEVELS
-    }
-    exposures = [
-        (s, exposure(intensity[s.cluster.zone], s.start, s.end, gap_percentile=gap_percentile)) for s in stretches
-    ]
-    hours = sum(e.hours_h * s.gpus for s, e in exposures)
-    reserved = sum(a.reserved_gpu_h for a in attempts)
-    it_kwh, facility_kwh, gpu_kwh, estimated_g = 0.0, 0.0, 0.0, 0.0
-    for stretch, seen in exposures:
-        rate = rate_on(job, stretch.cluster, "central")
-        drawn = (rate.it_kwh if stretch.kind == "run" else rate.idle_kwh) * stretch.gpus
-        it_kwh += drawn * seen.hours_h
-        facility_kwh += drawn * rate.pue * seen.hours_h
-        gpu_kwh += rate.gpu_kwh * stretch.gpus * seen.hours_h if stretch.kind == "run" else 0.0
-        estimated_g += drawn * rate.pue * seen.estimated_g_h_per_kwh
+    stretches = stretches_of(attempts, paused_until)
+    copies = list(copies_of(job, attempts, data_at))
+    bills: dict[Level, _Bill] = {level: _Bill() for level in LEVELS}
+    for level, bill in bills.items():
+        for stretch in stretches:
+            series = series_of(intensity, stretch.cluster.zone)
+            seen = exposure(series, stretch.start, stretch.end, gap_percentile=gap_percentile, level=level)
+            bill.add(job, stretch, job_gpu_hour(job, stretch.cluster, level), seen)
+        for copy in copies:
+            transfer_kg = sum(kg for _, kg in ends_kg(copy, intensity, gap_percentile, level))
+            bill.emissions += Emissions(transfer=transfer_kg)
+    central = bills["central"]
+    reserved = central.gpu_h["run"] + central.gpu_h["overhead"]
     return Account(
-        emissions=emissions,
-        estimated_kg=kg_from_g(estimated_g),
-        gpu_energy_kwh=gpu_kwh,
-        it_energy_kwh=it_kwh,
-        facility_energy_kwh=facility_kwh,
+        emissions={level: bill.emissions for level, bill in bills.items()},
+        estimated_kg=central.estimated_kg,
+        gpu_energy_kwh=central.gpu_kwh,
+        it_energy_kwh=central.it_kwh,
+        facility_energy_kwh=central.facility_kwh,
         reserved_gpu_h=reserved,
-        ran_gpu_h=sum(a.ran_gpu_h for a in attempts),
-        held_gpu_h=sum(hours_between(s.start, s.end) * s.gpus for s in stretches if s.kind == "hold"),
-        intensity_coverage=sum(e.known_h * s.gpus for s, e in exposures) / hours if hours else 1.0,
-        run_coverage=sum(a.reserved_gpu_h for a in attempts if a.known_by != "nothing") / reserved if reserved else 1.0,
-        energy_source="model_tdp" if job.gpu_w is None else "model_gpu_w",
+        ran_gpu_h=central.gpu_h["run"],
+        held_gpu_h=central.gpu_h["hold"],
+        intensity_coverage=_share(central.known_gpu_h, reserved + central.gpu_h["hold"]),
+        run_coverage=_run_coverage(job, attempts),
+        energy_source=_energy_source(job, attempts),
     )
 
 
-def stretches_of(attempt: Attempt, clusters: Mapping[str, Cluster]) -> list[Stretch]:
-    """An attempt cut into what came before the run, the run, and what came after."""
-    cluster = clusters[attempt.cluster]
-    (granted, released), (started, ended) = attempt.reserved, attempt.ran
-    cuts = (
-        Stretch(cluster, attempt.gpus, granted, started, "overhead"),
-        Stretch(cluster, attempt.gpus, started, ended, "run"),
-        Stretch(cluster, attempt.gpus, ended, released, "overhead"),
-    )
-    return [cut for cut in cuts if cut.end > cut.start]
+@dataclass(slots=True)
+class _Bill:
+    """What was added so far at one corner of the ranges: kilograms, kilowatt-hours and GPU-hours."""
+
+    emissions: Emissions = NOTHING
+    estimated_kg: float = 0.0
+    gpu_kwh: float = 0.0
+    it_kwh: float = 0.0
+    facility_kwh: float = 0.0
+    known_gpu_h: float = 0.0
+    gpu_h: dict[Kind, float] = field(default_factory=lambda: dict.fromkeys(("overhead", "run", "hold"), 0.0))
+
+    def add(self, job: Job, stretch: Stretch, hour: GpuHour, seen: Exposure) -> None:
+        """A stretch; the hour is one of a GPU that the training uses, with the share of its node that is reserved."""
+        gpu_h = stretch.gpus * seen.hours_h
+        reserved = width_on(job, stretch.cluster) / job.gpus
+        running = stretch.kind == "run"
+        drawn_kwh = hour.it_kwh if running else hour.idle_kwh
+        self.emissions += lines_of(stretch, hour, seen.total_g_h_per_kwh / seen.hours_h).scaled(gpu_h)
+        self.estimated_kg += kg_from_g(stretch.gpus * seen.estimated_g_h_per_kwh * drawn_kwh * hour.pue)
+        self.gpu_kwh += hour.gpu_kwh * gpu_h if running else 0.0
+        self.it_kwh += drawn_kwh * gpu_h
+        self.facility_kwh += drawn_kwh * hour.pue * gpu_h
+        self.known_gpu_h += stretch.gpus * seen.known_h * reserved
+        self.gpu_h[stretch.kind] += gpu_h * reserved
 
 
-def _holds(attempts: Sequence[Attempt], clusters: Mapping[str, Cluster]) -> list[Stretch]:
-    """Pauses that kept their nodes: between two attempts on one cluster that holds them."""
-    found = []
-    for before, after in zip(attempts, attempts[1:], strict=False):
-        cluster = clusters[before.cluster]
-        same = before.cluster == after.cluster and before.stopped
-        if same and cluster.holds_paused and after.reserved[0] > before.reserved[1]:
-            found.append(Stretch(cluster, before.gpus, before.reserved[1], after.reserved[0], "hold"))
-    return found
-
-
-def _priced(
-    job: Job,
-    stretches: Sequence[Stretch],
-    attempts: Sequence[Attempt],
-    clusters: Mapping[str, Cluster],
-    intensity: Mapping[str, IntensitySeries],
-    level: Level,
-    gap_percentile: float,
-) -> Emissions:
-    """All stretches and transfers at one corner of the ranges. [kg]"""
-    total = NOTHING
-    for stretch in stretches:
-        series = intensity[stretch.cluster.zone]
-        seen = exposure(series, stretch.start, stretch.end, gap_percentile=gap_percentile, level=level)
-        total += _lines(stretch, rate_on(job, stretch.cluster, level), seen.total_g_h_per_kwh)
-    return total + Emissions(transfer=transfers_kg(job, attempts, clusters, intensity, level, gap_percentile))
-
-
-def _lines(stretch: Stretch, rate: GpuHour, g_h_per_kwh: float) -> Emissions:
-    """One stretch by line. [kg]"""
-    weight = kg_from_g(g_h_per_kwh) * stretch.gpus
-    embodied = kg_from_g(rate.embodied_g) * stretch.gpus * hours_between(stretch.start, stretch.end)
-    idle = rate.idle_kwh * weight
-    if stretch.kind == "overhead":
-        return Emissions(overhead=idle * rate.pue, embodied=embodied)
+def lines_of(stretch: Stretch, hour: GpuHour, g_per_kwh: float) -> Emissions:
+    """One GPU-hour of a stretch at its mean intensity, by line. [kg]"""
+    mean = np.asarray(g_per_kwh)
+    lines = hour.running(mean) if stretch.kind == "run" else hour.holding(mean)
     if stretch.kind == "hold":
-        return Emissions(idle_held=idle, facility=idle * (rate.pue - 1), embodied=embodied)
-    dynamic = rate.dynamic_kwh * weight
-    facility = (dynamic + idle) * (rate.pue - 1)
-    return Emissions(dynamic=dynamic, idle_running=idle, facility=facility, embodied=embodied)
+        lines = hold_lines(stretch.cluster, hour, mean)
+    kg = {line: kg_from_g(float(mass_g)) for line, mass_g in lines.items()}
+    if stretch.kind == "overhead":
+        return Emissions(overhead=kg["idle_held"] + kg["facility"], embodied=kg["embodied"])
+    return Emissions(**kg)
 
 
-def transfers_kg(
-    job: Job,
-    attempts: Sequence[Attempt],
-    clusters: Mapping[str, Cluster],
-    intensity: Mapping[str, IntensitySeries],
-    level: Level,
-    gap_percentile: float,
-) -> float:
-    """Checkpoints moved between clusters. [kg]"""
-    total = 0.0
-    for before, after in zip(attempts, attempts[1:], strict=False):
-        if before.cluster == after.cluster or not job.checkpoint.gb:
-            continue
-        from_g, to_g = (
-            intensity_at(intensity[clusters[name].zone], before.reserved[1], gap_percentile=gap_percentile, level=level)
-            for name in (before.cluster, after.cluster)
-        )
-        total += kg_from_g(float(transfer_g(job.checkpoint.gb, from_g, to_g, level)))
-    return total
+def _run_coverage(job: Job, attempts: Sequence[Attempt]) -> float:
+    """Share of the reserved GPU-hours of which it is known when the training ran. [-]"""
+    known = [
+        (each.known_by != "nothing", each.reserved_h * each.gpus * width_on(job, each.cluster)) for each in attempts
+    ]
+    return _share(sum(gpu_h for is_known, gpu_h in known if is_known), sum(gpu_h for _, gpu_h in known))
 
 
-def rate_on(job: Job, cluster: Cluster, level: Level) -> GpuHour:
-    """What a GPU-hour of the job is on a cluster."""
-    return gpu_hour(cluster, job.gpu_power_w(cluster), level)
+def _energy_source(job: Job, attempts: Sequence[Attempt]) -> str:
+    """How the power at work is known on each cluster it ran on."""
+    stated = {job.gpu_power_w(each.cluster) is not None for each in attempts}
+    return " and ".join(name for name, flag in (("model_gpu_w", True), ("model_tdp", False)) if flag in stated)
+
+
+def _share(part: float, whole: float) -> float:
+    """A part of a whole, all of it where there is no whole. [-]"""
+    return min(1.0, part / whole) if whole > 0 else 1.0

@@ -1,54 +1,31 @@
 """The consequential statement: how much less, or more, was emitted than at home, and whether that can be told.
 
-Only what the choice of place and time changed enters: dynamic energy with its facility share, transfers, and
-the overheads that shifting caused. Embodied and idle stay out: the hardware exists in both worlds, and no
-node is known to have been switched off. On an average intensity the difference is an allocated one; nothing
-is called avoided without a marginal signal.
+On an average intensity the difference is an allocated one; nothing is called avoided without a marginal signal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
 
-from scheduler.domain.cluster import Cluster
-from scheduler.domain.intensity import UNSTATED_RANGE, Floats
+from scheduler.domain.intensity import Floats
+from scheduler.records.terms import Factor, Term
 
 DRAWS: Final = 10_000
 SEED: Final = 20221105
 """Printed with every result, so that anyone can draw the same numbers."""
 _HALF_WIDTH_SIGMA: Final = 1.959963984540054
 """Standard deviations in a 95 % half-width of a normal distribution."""
-MODELLED_ENERGY_RANGE: Final = 0.30
-"""Half-width of an energy that was modelled and not metered [-]: real A100s average 42 to 48 % of their
-nameplate (Hu et al., NSDI 2024, two clusters), so a nameplate model can be far off; this project's choice."""
-PUE_RANGE: Final = 0.1
-"""Half-width of a stated PUE, absolute. [-]"""
-
 RESOLUTION: Final = 0.005
 """Least share of the baseline that is called an effect [-]: starts are known to seconds and intensities to the
 interval, so less than this is within how the two sides were laid out; this project's choice."""
+_DUST: Final = 1e-12
+"""Share of a sum that floating point may leave where its parts cancel. [-]"""
 
 Verdict = Literal["reduced", "added", "no distinguishable effect", "none: it ran as it would have"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Term:
-    """Something emitted on one side: +1 for what would have happened, -1 for what did.
-
-    Args:
-        it_kg: emissions of its IT energy, before the PUE. [kg]
-        has_pue: whether the facility share comes on top.
-    """
-
-    sign: Literal[1, -1]
-    cluster: str
-    zone: str
-    it_kg: float
-    has_pue: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,44 +47,51 @@ class Difference:
     @property
     def verdict(self) -> Verdict:
         """What may be said: a sign only where nine draws in ten agree on it."""
-        if self.p5_kg == self.p95_kg == 0.0:
+        if self.central_kg == self.p5_kg == self.p95_kg == 0.0:
             return "none: it ran as it would have"
-        if abs(self.p50_kg) < RESOLUTION * abs(self.baseline_kg):
+        if abs(self.p50_kg) < RESOLUTION * self.baseline_kg:
             return "no distinguishable effect"
         if self.p5_kg > 0:
             return "reduced"
         return "added" if self.p95_kg < 0 else "no distinguishable effect"
 
+    @property
+    def told(self) -> bool:
+        """Whether a figure may be given: of what cannot be told from nothing, none may."""
+        return self.verdict != "no distinguishable effect"
 
-def difference(terms: Sequence[Term], clusters: Mapping[str, Cluster]) -> Difference:
+
+def difference(terms: Iterable[Term]) -> Difference:
     """The difference of the two sides with its uncertainty.
 
-    One draw per parameter is shared by both sides and by all jobs: energy, intensity by zone, PUE by cluster.
+    Notes:
+        Sum of sign x kg x product of factors over the terms, in each of `DRAWS` draws. A factor is drawn once a
+        draw, whatever the number of terms and jobs that share its name: 1 + z (high - 1) above its centre,
+        1 + z (1 - low) below, with z normal and 1.96 standard deviations at the ends, cut at its floor.
     """
-    draw = np.random.Generator(np.random.PCG64(SEED))
-    energy = _normal(draw, MODELLED_ENERGY_RANGE)
-    by_zone = {zone: _normal(draw, UNSTATED_RANGE) for zone in sorted({t.zone for t in terms})}
-    by_cluster = {}
-    for name in sorted({t.cluster for t in terms}):
-        pue = clusters[name].stated_pue.central
-        by_cluster[name] = np.maximum(1.0, pue + PUE_RANGE * draw.standard_normal(DRAWS) / _HALF_WIDTH_SIGMA)
-    total, central = np.zeros(DRAWS), 0.0
+    by_factors: dict[tuple[Factor, ...], list[float]] = {}
+    baseline = 0.0
     for term in terms:
-        central += term.sign * term.it_kg * (clusters[term.cluster].stated_pue.central if term.has_pue else 1.0)
-        facility = by_cluster[term.cluster] if term.has_pue else 1.0
-        total += term.sign * term.it_kg * energy * by_zone[term.zone] * facility
-    return _cancelled(terms, central, total)
+        by_factors.setdefault(term.factors, []).append(term.sign * term.kg)
+        baseline += term.kg if term.sign > 0 else 0.0
+    nets = {factors: _net(parts) for factors, parts in by_factors.items()}
+    drawn: dict[Factor, Floats] = {}
+    total = np.zeros(DRAWS)
+    for factors, net in nets.items():
+        if net:
+            total += net * np.prod([drawn.setdefault(each, _draw(each)) for each in factors], axis=0)
+    p5, p50, p95 = (float(kg) for kg in np.percentile(total, (5, 50, 95)))
+    return Difference(central_kg=_net(list(nets.values())), p5_kg=p5, p50_kg=p50, p95_kg=p95, baseline_kg=baseline)
 
 
-def _cancelled(terms: Sequence[Term], central: float, total: Floats) -> Difference:
-    """The difference, with the dust of floating point removed where both sides are the same."""
-    baseline = sum(t.it_kg for t in terms if t.sign > 0)
-    if np.abs(total).max() <= sum(abs(t.it_kg) for t in terms) * 1e-12:
-        return Difference(central_kg=0.0, p5_kg=0.0, p50_kg=0.0, p95_kg=0.0, baseline_kg=baseline)
-    p5, p50, p95 = (float(p) for p in np.percentile(total, (5, 50, 95)))
-    return Difference(central_kg=central, p5_kg=p5, p50_kg=p50, p95_kg=p95, baseline_kg=baseline)
+def _net(parts: list[float]) -> float:
+    """The sum of parts, 0 where they cancel but for dust."""
+    total = sum(parts)
+    return total if abs(total) > _DUST * sum(map(abs, parts)) else 0.0
 
 
-def _normal(draw: np.random.Generator, half_width: float) -> Floats:
-    """Factors around 1, cut at 0. [-]"""
-    return np.maximum(0.0, 1.0 + half_width * draw.standard_normal(DRAWS) / _HALF_WIDTH_SIGMA)
+def _draw(factor: Factor) -> Floats:
+    """The factor in each draw: seeded by its name, so that it is the same in every report. [-]"""
+    draw = np.random.Generator(np.random.PCG64([SEED, *factor.name.encode()]))
+    z = draw.standard_normal(DRAWS) / _HALF_WIDTH_SIGMA
+    return np.maximum(factor.floor, 1 + z * np.where(z < 0, 1 - factor.low, factor.high - 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +16,6 @@ PROTOCOL = 1
 
 EnergySource = Literal["model", "nvml_counter", "nvml_power"]
 OutcomeReason = Literal["exited", "stopped", "fenced", "lost_lease", "not_started"]
-
 
 Made = TypeVar("Made")
 
@@ -80,10 +80,8 @@ def outcome_name(sid: str) -> str:
 def parse_samples(raw: bytes) -> list[Sample]:
     """Samples in the order of their numbers, each once; a torn last line is left for the next reading."""
     found: dict[int, Sample] = {}
-    lines = raw.split(b"\n")
-    for line in lines[:-1]:
-        data = _loaded(line, "a line of samples")
-        sample = _made(data, "a sample", _sample)
+    for line in raw.split(b"\n")[:-1]:
+        sample = _made(_loaded(line, "a line of samples"), "a sample", _sample)
         found.setdefault(sample.n, sample)
     return [found[n] for n in sorted(found)]
 
@@ -96,32 +94,30 @@ def parse_outcome(raw: bytes) -> Outcome:
 def _sample(data: Mapping[str, object]) -> Sample:
     """A sample from its fields."""
     return Sample(
-        n=int(cast("int", data["n"])),
+        n=_count(data["n"]),
         at=_moment(data["t_unix"]),
-        progress=_number(data["progress"]),
-        energy_j=_number(data["energy_j"]),
-        energy_source=_source(data["energy_source"]),
+        progress=_progress(data["progress"]),
+        energy_j=_joules(data["energy_j"]),
+        energy_source=cast("EnergySource", _one_of(data["energy_source"], get_args(EnergySource))),
     )
 
 
 def _outcome(data: Mapping[str, object]) -> Outcome:
     """An outcome from its fields."""
-    reason, stop, code = data["reason"], data["stop_received_unix"], data["exit_code"]
-    if reason not in get_args(OutcomeReason):
-        raise ValueError(f"reason {reason!r}")
+    stop, code = data["stop_received_unix"], data["exit_code"]
     return Outcome(
-        sid=str(data["sid"]),
-        fence=int(cast("int", data["fence"])),
+        sid=_text(data["sid"]),
+        fence=_count(data["fence"]),
         started_at=_moment(data["started_unix"]),
         ended_at=_moment(data["ended_unix"]),
-        duration_s=float(cast("float", data["duration_s"])),
-        exit_code=None if code is None else int(cast("int", code)),
-        reason=cast("OutcomeReason", reason),
+        duration_s=_at_least_0(data["duration_s"]),
+        exit_code=None if code is None else _whole(code),
+        reason=cast("OutcomeReason", _one_of(data["reason"], get_args(OutcomeReason))),
         stop_received_at=None if stop is None else _moment(stop),
-        progress=_number(data["progress"]),
-        energy_j=_number(data["energy_j"]),
-        energy_source=_source(data["energy_source"]),
-        error=str(data["error"]),
+        progress=_progress(data["progress"]),
+        energy_j=_joules(data["energy_j"]),
+        energy_source=cast("EnergySource", _one_of(data["energy_source"], get_args(EnergySource))),
+        error=_text(data["error"]),
     )
 
 
@@ -129,7 +125,7 @@ def _loaded(raw: bytes, what: str) -> Mapping[str, object]:
     """The JSON object in `raw`, of the protocol this code reads."""
     try:
         data = json.loads(raw)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise BadEvidence(f"{what} is not JSON: {raw[:80]!r}") from exc
     if not isinstance(data, dict) or data.get("v") != PROTOCOL:
         raise BadEvidence(f"{what} is not of agent protocol {PROTOCOL}: {raw[:80]!r}")
@@ -140,22 +136,69 @@ def _made(data: Mapping[str, object], what: str, make: Callable[[Mapping[str, ob
     """`make(data)`, its refusals as `BadEvidence`."""
     try:
         return make(data)
-    except (KeyError, TypeError, ValueError, OverflowError) as exc:
+    except (KeyError, ValueError, OverflowError, OSError) as exc:
         raise BadEvidence(f"{what} is not what an agent writes: {exc!r}") from exc
+
+
+def _number(value: object) -> float:
+    """A finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is not a number")
+    return float(value)
+
+
+def _at_least_0(value: object) -> float:
+    """A number that cannot be negative."""
+    number = _number(value)
+    if number < 0:
+        raise ValueError(f"{value!r} is below 0")
+    return number
+
+
+def _whole(value: object) -> int:
+    """A whole number."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{value!r} is not a whole number")  # noqa: TRY004  # one kind of refusal for all fields
+    return value
+
+
+def _count(value: object) -> int:
+    """A whole number from 0 on."""
+    number = _whole(value)
+    if number < 0:
+        raise ValueError(f"{value!r} is below 0")
+    return number
+
+
+def _text(value: object) -> str:
+    """Text."""
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not text")  # noqa: TRY004  # one kind of refusal for all fields
+    return value
 
 
 def _moment(value: object) -> datetime:
     """An instant from seconds since 1970."""
-    return datetime.fromtimestamp(float(cast("float", value)), tz=UTC)
+    return datetime.fromtimestamp(_number(value), tz=UTC)
 
 
-def _number(value: object) -> float | None:
-    """A number that may be absent."""
-    return None if value is None else float(cast("float", value))
+def _joules(value: object) -> float | None:
+    """Energy where something measured it. [J]"""
+    return None if value is None else _at_least_0(value)
 
 
-def _source(value: object) -> EnergySource:
-    """One of the known ways to know the energy."""
-    if value not in get_args(EnergySource):
-        raise ValueError(f"energy_source {value!r}")
-    return cast("EnergySource", value)
+def _progress(value: object) -> float | None:
+    """A fraction where the training says one. [-]"""
+    if value is None:
+        return None
+    fraction = _number(value)
+    if not 0 <= fraction <= 1:
+        raise ValueError(f"progress {fraction:g} is no fraction")
+    return fraction
+
+
+def _one_of(value: object, words: tuple[str, ...]) -> str:
+    """One of the words of a closed set."""
+    if value not in words:
+        raise ValueError(f"{value!r} is none of {', '.join(words)}")
+    return str(value)

@@ -6,10 +6,24 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from scheduler.domain.errors import StoreError
-from scheduler.records.evidence import Outcome, Sample, outcome_name, parse_outcome, parse_samples, samples_name
+from scheduler.records.evidence import (
+    BadEvidence,
+    Outcome,
+    Sample,
+    outcome_name,
+    parse_outcome,
+    parse_samples,
+    samples_name,
+)
 from scheduler.records.state_folder import StateFolder
+
+LOG_CAP_BYTES: Final = 16 << 20
+"""Most that is kept of one attempt's output. [bytes]"""
+_PART: Final = ".part-"
+"""Begins the name of a file that is being written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,34 +55,41 @@ class EvidenceFiles:
             _write(path, whole)
 
     def keep_outcome(self, job_id: str, sid: str, raw: bytes) -> Outcome:
-        """Keep an outcome once it parses; the first one stays."""
+        """Keep an outcome once it parses; the first one stays, and is what is returned.
+
+        Raises:
+            BadEvidence: it is not an outcome, or one of another attempt.
+        """
+        kept = self.outcome(job_id, sid)
+        if kept is not None:
+            return kept
         outcome = parse_outcome(raw)
-        path = self._path(job_id, outcome_name(sid))
-        if not path.exists():
-            _write(path, raw)
+        if outcome.sid != sid:
+            raise BadEvidence(f"the outcome of {sid} says that it is of {outcome.sid}")
+        _write(self._path(job_id, outcome_name(sid)), raw)
         return outcome
 
     def keep_log(self, job_id: str, sid: str, text: str) -> None:
         """Keep what an attempt printed, its last part where it is over the cap."""
-        _write(self._path(job_id, f"{sid}.log"), text.encode()[-LOG_CAP_BYTES:])
+        _write(self._path(job_id, f"{sid}.log"), text.encode(errors="replace")[-LOG_CAP_BYTES:])
 
     def _path(self, job_id: str, name: str) -> Path:
         """A file of the job's evidence."""
         return self.state.evidence(job_id) / name
 
 
-LOG_CAP_BYTES = 16 << 20
-"""Most that is kept of one attempt's output. [bytes]"""
-
-
 def _write(path: Path, content: bytes) -> None:
-    """Write a file so that a crash leaves the old one or the new one."""
+    """Write a file so that a crash leaves the old one or the new one, and a failure no litter."""
+    part = None
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as stream:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=_PART, delete=False) as stream:
+            part = Path(stream.name)
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(stream.name).replace(path)
+        part.replace(path)
     except OSError as exc:
+        if part is not None:
+            part.unlink(missing_ok=True)
         raise StoreError(f"evidence {path} cannot be written: {exc.strerror}", hint="free some disk space") from exc

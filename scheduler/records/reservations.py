@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
+from scheduler.domain.cluster import Cluster
+from scheduler.domain.job import Job
 from scheduler.domain.placement import Segment
-from scheduler.records.rows import JobState
+from scheduler.lifecycle.model import reserved_gpus
+from scheduler.records.gather import clusters_of
+from scheduler.records.rows import JobState, PlanRow, SegmentRow
 from scheduler.records.transaction import Transaction
 
 _OVERRUN: Final = timedelta(minutes=10)
@@ -14,21 +21,61 @@ _OVERRUN: Final = timedelta(minutes=10)
 
 
 def reservations(tx: Transaction, now: datetime, *, but: str = "") -> tuple[Segment, ...]:
-    """Stretches held from `now` on by jobs other than `but`."""
-    taken = []
+    """Stretches held from `now` on by jobs other than `but`: running, planned, and nodes kept while paused."""
     jobs = [job for job in tx.open_jobs() if job.id != but and job.state != JobState.HELD]
     plans = tx.newest_plans(job.id for job in jobs)
     running = {segment.job_id: segment for segment in tx.open_segments()}
+    taken: list[Segment] = []
     for job in jobs:
-        live = running.get(job.id)
-        if live is not None:
-            end = live.planned_end if live.planned_end > now else now + _OVERRUN
-            taken.append(Segment(cluster=live.cluster, start=now, end=end, gpus=live.gpus))
-        if job.id not in plans:
-            continue
-        for stretch in plans[job.id].placement.segments:
-            ahead = stretch.start > now if live is None else stretch.start >= live.planned_end
-            if ahead or (live is None and stretch.end > now):
-                start = max(stretch.start, now)
-                taken.append(Segment(cluster=stretch.cluster, start=start, end=stretch.end, gpus=stretch.gpus))
+        plan, live = plans.get(job.id), running.get(job.id)
+        clusters = {} if plan is None else clusters_of(plan)
+        stretches = _ahead(plan, live, now)
+        if live is None and job.state == JobState.SUSPENDED:
+            taken += _pause_so_far(tx.segments(job.id), stretches, clusters, job.job, now)
+        taken += [_wide(job.job, each, clusters) for each in _with_holds(stretches, clusters)]
     return tuple(taken)
+
+
+def _ahead(plan: PlanRow | None, live: SegmentRow | None, now: datetime) -> list[Segment]:
+    """What runs, to its planned end or a while longer, and what is planned after it."""
+    planned = () if plan is None else plan.placement.segments
+    if live is None:
+        return [replace(each, start=max(each.start, now)) for each in planned if each.end > now]
+    end = live.planned_end if live.planned_end > now else now + _OVERRUN
+    running = Segment(cluster=live.cluster, start=now, end=end, gpus=live.gpus)
+    return [running, *(each for each in planned if each.start >= live.planned_end)]
+
+
+def _with_holds(stretches: Sequence[Segment], clusters: Mapping[str, Cluster]) -> list[Segment]:
+    """The stretches, and the pauses between them in which a cluster keeps the nodes."""
+    held = [
+        replace(before, start=before.end, end=after.start)
+        for before, after in pairwise(stretches)
+        if before.cluster == after.cluster and before.end < after.start and _holds(before.cluster, clusters)
+    ]
+    return [*stretches, *held]
+
+
+def _pause_so_far(
+    done: Sequence[SegmentRow], ahead: Sequence[Segment], clusters: Mapping[str, Cluster], job: Job, now: datetime
+) -> list[Segment]:
+    """The nodes of a suspended job that wait for its resume on the same cluster."""
+    if not done or not ahead or ahead[0].start <= now:
+        return []
+    last, resume = done[-1], ahead[0]
+    if last.cluster != resume.cluster or not _holds(last.cluster, clusters):
+        return []
+    return [_wide(job, Segment(cluster=last.cluster, start=now, end=resume.start, gpus=last.gpus), clusters)]
+
+
+def _holds(name: str, clusters: Mapping[str, Cluster]) -> bool:
+    """Whether a cluster keeps the nodes of a paused job."""
+    return name in clusters and clusters[name].holds_paused
+
+
+def _wide(job: Job, stretch: Segment, clusters: Mapping[str, Cluster]) -> Segment:
+    """A stretch with the whole nodes that an exclusive job takes."""
+    if stretch.cluster not in clusters:
+        return stretch
+    node_gpus = clusters[stretch.cluster].node.gpus
+    return replace(stretch, gpus=reserved_gpus(stretch.gpus, node_gpus=node_gpus, exclusive=job.exclusive))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,7 @@ class StateFolder:
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.packages.mkdir(mode=0o700, exist_ok=True)
+            self.database.touch(mode=0o600)  # job files hold commands and environments; a given folder may be open
         except OSError as exc:
             raise StoreError(
                 f"the state folder {self.root} cannot be used: {exc.strerror}",
@@ -69,12 +71,17 @@ class StateFolder:
                 f"the state folder {self.root} is not writable",
                 hint="mend its permissions, or set CARBONSCHED_STATE_DIR to a folder of yours on a local disk",
             )
-        kind = filesystem_of(self.root.resolve(), _mounts())
-        if kind in NETWORK_FILESYSTEMS:
-            raise StoreError(
-                f"the state folder {self.root} is on a network filesystem ({kind}), where SQLite cannot lock",
-                hint="set CARBONSCHED_STATE_DIR to a folder on a local disk",
-            )
+        refuse_network(self.root.resolve(), _mounts())
+
+
+def refuse_network(root: Path, mounts: str) -> None:
+    """Refuse a folder on a network filesystem, by a table in the form of /proc/mounts."""
+    kind = filesystem_of(root, mounts)
+    if kind in NETWORK_FILESYSTEMS:
+        raise StoreError(
+            f"the state folder {root} is on a network filesystem ({kind}), where SQLite cannot lock",
+            hint="set CARBONSCHED_STATE_DIR to a folder on a local disk",
+        )
 
 
 def filesystem_of(path: Path, mounts: str) -> str:
@@ -84,7 +91,7 @@ def filesystem_of(path: Path, mounts: str) -> str:
         fields = line.split()
         if len(fields) < 3:  # noqa: PLR2004  # device, mount point, type
             continue
-        point = Path(fields[1].encode().decode("unicode_escape"))
+        point = Path(re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), fields[1]))
         if path.is_relative_to(point) and len(point.parts) >= best:
             best, kind = len(point.parts), fields[2]
     return kind

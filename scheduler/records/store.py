@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
@@ -20,7 +21,7 @@ from scheduler.records import schema
 from scheduler.records.state_folder import StateFolder
 from scheduler.records.transaction import Transaction
 
-_BUSY_S = 30.0
+BUSY_S: Final = 30.0
 """How long a command waits for another's transaction before it gives up. [s]"""
 
 
@@ -52,8 +53,8 @@ class Store:
         self.engine.dispose()
 
 
-def open_store(folder: StateFolder) -> Store:
-    """The store in `folder`, made if it is not there.
+def open_store(folder: StateFolder, *, busy_s: float = BUSY_S) -> Store:
+    """The store in `folder`, made if it is not there; a writer waits for another one at most `busy_s` [s].
 
     Raises:
         StoreError: the folder or the file cannot be used, or a newer carbonsched wrote it.
@@ -62,28 +63,33 @@ def open_store(folder: StateFolder) -> Store:
     engine = sa.create_engine(
         f"sqlite:///{folder.database}",
         poolclass=NullPool,
-        connect_args={"timeout": _BUSY_S, "isolation_level": None},
+        connect_args={"timeout": busy_s, "isolation_level": None},
     )
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
     store = Store(folder, engine)
-    with store.writing() as tx:
-        _ensure_schema(tx.connection, folder)
+    with store.reading() as tx:  # so that only the first opening of all ever waits for a writer
+        made = _has_schema(tx.connection, folder)
+    if not made:
+        with store.writing() as tx:
+            if not _has_schema(tx.connection, folder):
+                schema.metadata.create_all(tx.connection)
+                tx.connection.execute(schema.meta.insert().values(key="schema", value=str(schema.SCHEMA_VERSION)))
     return store
 
 
-def _ensure_schema(connection: sa.Connection, folder: StateFolder) -> None:
-    """Make the tables of a new store; refuse one from a newer version."""
+def _has_schema(connection: sa.Connection, folder: StateFolder) -> bool:
+    """Whether the tables are there; refuses those of another version."""
     if not sa.inspect(connection).has_table(schema.meta.name):
-        schema.metadata.create_all(connection)
-        connection.execute(schema.meta.insert().values(key="schema", value=str(schema.SCHEMA_VERSION)))
+        return False
     query = sa.select(schema.meta.c.value).where(schema.meta.c.key == "schema")
-    found = int(connection.execute(query).scalar_one())
-    if found != schema.SCHEMA_VERSION:
+    found = connection.execute(query).scalar_one_or_none()
+    if found != str(schema.SCHEMA_VERSION):
         raise StoreError(
             f"the store {folder.database} has schema {found}, this carbonsched knows {schema.SCHEMA_VERSION}",
             hint="use the carbonsched that wrote it, or another state folder",
         )
+    return True
 
 
 def _on_connect(connection: sqlite3.Connection, _record: object) -> None:

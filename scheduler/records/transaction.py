@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 
-from scheduler.domain.errors import InvalidInput, UnknownName
+from scheduler.domain.errors import InvalidInput, StoreError, UnknownName
 from scheduler.records import schema
 from scheduler.records.rows import (
     FINAL,
@@ -25,6 +26,8 @@ from scheduler.records.rows import (
     segment_from_row,
     to_column,
 )
+
+_SEGMENT: Final = tuple(column.name for column in schema.segment.columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +63,11 @@ class Transaction:
         self.connection.execute(schema.job.insert().values(values))
 
     def job(self, prefix: str) -> JobRow:
-        """The one job whose id begins with `prefix`, or that has it as its name where only one does."""
-        rows = self._jobs(schema.job.c.id.startswith(prefix, autoescape=True)) if prefix else []
-        rows = [row for row in rows if row.id == prefix] or rows or self._jobs(schema.job.c.name == prefix)
+        """The job of that id, else the one whose id begins with `prefix` or whose name it is, where only one does."""
+        column = schema.job.c
+        begins = column.id.startswith(prefix, autoescape=True) if prefix else sa.false()
+        rows = self._jobs(begins | (column.name == prefix))
+        rows = [row for row in rows if row.id == prefix] or rows
         if not rows:
             raise UnknownName("job", prefix, [row.id for row in self._jobs(sa.true())[-10:]])
         if len(rows) > 1:
@@ -105,7 +110,7 @@ class Transaction:
             "state": state, "reason": reason, "wanted": wanted, "progress": progress, "failures": failures,
             "interruptions": interruptions, "finished_at": finished_at,
         }  # fmt: skip
-        self._update(schema.job, schema.job.c.id == job_id, given)
+        self._update(schema.job, job_id, given)
 
     # Plans
 
@@ -133,13 +138,13 @@ class Transaction:
 
     def add_segment(self, row: SegmentRow) -> SegmentRow:
         """Write the intent to run a segment; the store gives it its fence."""
-        values = {name: to_column(getattr(row, name)) for name in schema.segment.c.keys() if name != "fence"}
+        values = {name: to_column(getattr(row, name)) for name in _SEGMENT if name != "fence"}
         fence = self._insert(schema.segment, values)
         return self._segments(schema.segment.c.fence == fence)[0]
 
     def set_segment(self, fence: int, **given: object) -> None:
         """Change what is given of a segment."""
-        self._update(schema.segment, schema.segment.c.fence == fence, given)
+        self._update(schema.segment, fence, given)
 
     def segments(self, job_id: str) -> list[SegmentRow]:
         """The segments of a job, oldest first."""
@@ -182,16 +187,9 @@ class Transaction:
         assert key is not None  # noqa: S101  # SQLite gives every row its number
         return int(key[0])
 
-    def _update(self, table: sa.Table, condition: sa.ColumnElement[bool], given: Mapping[str, object]) -> None:
-        """Write the values that are not None."""
+    def _update(self, table: sa.Table, key: str | int, given: Mapping[str, object]) -> None:
+        """Write the values that are not None into the row of that key."""
         values = {name: to_column(value) for name, value in given.items() if value is not None}
-        if values:
-            self.connection.execute(table.update().where(condition).values(values))
-
-
-def by_job(segments: Sequence[SegmentRow]) -> dict[str, list[SegmentRow]]:
-    """Segments under the id of their job, in order."""
-    grouped: dict[str, list[SegmentRow]] = {}
-    for segment in segments:
-        grouped.setdefault(segment.job_id, []).append(segment)
-    return grouped
+        (column,) = table.primary_key.columns
+        if values and self.connection.execute(table.update().where(column == key).values(values)).rowcount != 1:
+            raise StoreError(f"there is no {table.name} {key} in the store", hint="it was made in another store")

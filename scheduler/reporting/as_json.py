@@ -1,15 +1,21 @@
-"""A report as plain data for machines; every null has its reason beside it."""
+"""A report as plain data for machines; every null has its reason beside it, under the same name and `_reason`."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from scheduler.domain.basis import Basis
 from scheduler.domain.instant import format_instant
 from scheduler.records.accounts import Account
+from scheduler.records.counterfactual import METHOD
 from scheduler.records.difference import Difference
+from scheduler.records.exposure import AGAINST_COUNTERFACTUAL, AGAINST_REAL
+from scheduler.reporting import words
 from scheduler.reporting.job_report import JobReport
-from scheduler.reporting.period_report import LIMITS, PeriodReport, Totals
 
-NO_MARGINAL = "no marginal signal was given, and nothing is called avoided on an average one"
+if TYPE_CHECKING:
+    # A job is shown without pandas, which the sums of a period load.
+    from scheduler.reporting.period_report import PeriodReport, Totals
 
 
 def report_json(report: PeriodReport) -> dict[str, object]:
@@ -17,25 +23,28 @@ def report_json(report: PeriodReport) -> dict[str, object]:
     return {
         "schema": 1,
         "status": "provisional",
-        "since": format_instant(report.since) if report.since else None,
-        "until": format_instant(report.until) if report.until else None,
+        **_or_why("since", report.since and format_instant(report.since), words.FROM_THE_FIRST),
+        **_or_why("until", report.until and format_instant(report.until), words.UP_TO_NOW),
         "made_at": format_instant(report.made_at),
         "version": report.version,
-        "headline": None,
-        "headline_reason": "provisional: the intensities are not settled",
+        **_or_why("basis", basis_json(report.basis), words.NOTHING_RAN),
+        **_or_why("headline", None, words.NO_HEADLINE),
         "real": _totals(report.real),
         "simulated": _totals(report.simulated),
         "by_project": [dict(row) for row in report.by_project],
         "jobs": [job_json(job) for job in report.jobs],
         "draws": report.draws,
         "seed": report.seed,
-        "limits": list(LIMITS),
+        "counterfactual_method": METHOD,
+        "gap_percentile": {"realised": AGAINST_REAL, "counterfactual": AGAINST_COUNTERFACTUAL},
+        "limits": list(words.LIMITS),
     }
 
 
 def job_json(job: JobReport) -> dict[str, object]:
     """One job of a report."""
     row, other = job.history.row, job.counterfactual
+    moved = other.account.central.embodied - job.account.central.embodied if other and job.account else None
     return {
         "job_id": row.id,
         "name": row.job.name,
@@ -44,40 +53,19 @@ def job_json(job: JobReport) -> dict[str, object]:
         "reason": row.reason,
         "status": job.status,
         "simulated": job.simulated,
-        "basis": basis_json(job.basis),
+        **_or_why("basis", basis_json(job.basis), job.no_account),
         "intensity_sources": list(job.sources),
+        "credits": list(job.credits),
         "submitted_at": format_instant(row.submitted_at),
-        "finished_at": format_instant(row.finished_at) if row.finished_at else None,
-        "segments": [
-            {
-                "sid": a.sid,
-                "cluster": a.cluster,
-                "gpus": a.gpus,
-                "reserved": [format_instant(t) for t in a.reserved],
-                "ran": [format_instant(t) for t in a.ran],
-                "known_by": a.known_by,
-            }
-            for a in job.history.attempts
-        ],
-        "planned_kg": job.planned_kg,
-        "footprint": None if job.account is None else account_json(job.account),
-        "counterfactual": None
-        if other is None
-        else {
-            "home": other.home,
-            "start": format_instant(other.start),
-            "rule_sha256": row.counterfactual["sha256"],
-            "registration": "self-attested",
-            "emissions_kg": other.account.central.as_dict(),
-        },
-        "counterfactual_reason": job.no_counterfactual or None,
-        "reduced_allocated": _difference(job.difference),
-        "reduced_allocated_reason": job.no_difference or None,
-        "avoided": None,
-        "avoided_reason": NO_MARGINAL,
-        "reallocated_embodied_kg": None
-        if other is None or job.account is None
-        else other.account.central.embodied - job.account.central.embodied,
+        **_or_why("finished_at", row.finished_at and format_instant(row.finished_at), words.NOT_ENDED),
+        "segments": _segments(job),
+        **_or_why("planned_kg", job.planned_kg, words.NO_PLAN_PRICE),
+        **_or_why("footprint", job.account and account_json(job.account), job.no_account),
+        **_or_why("counterfactual", _counterfactual(job), job.no_counterfactual),
+        **_or_why("reduced_allocated", job.difference and _difference(job.difference), job.no_difference),
+        **_or_why("avoided", None, words.NO_MARGINAL),
+        **_or_why("reallocated_embodied_kg", moved, job.no_counterfactual),
+        "notes": list(job.notes),
     }
 
 
@@ -100,34 +88,72 @@ def account_json(account: Account) -> dict[str, object]:
     }
 
 
-def basis_json(basis: Basis) -> dict[str, str]:
+def basis_json(basis: Basis | None) -> dict[str, str] | None:
     """What an intensity means, in its four words."""
+    if basis is None:
+        return None
     return {"signal": basis.signal, "boundary": basis.boundary, "flow": basis.flow, "gas": basis.gas}
+
+
+def _or_why(name: str, value: object, why: str) -> dict[str, object]:
+    """A value, or null with its reason beside it."""
+    return {name: value, f"{name}_reason": why if value is None else None}
+
+
+def _segments(job: JobReport) -> list[dict[str, object]]:
+    """Where and when it ran."""
+    return [
+        {
+            "sid": each.sid,
+            "cluster": each.cluster.name,
+            "zone": each.cluster.zone,
+            "gpus": each.gpus,
+            "reserved": [format_instant(moment) for moment in each.reserved],
+            "ran": [format_instant(moment) for moment in each.ran],
+            "known_by": each.known_by,
+            "ended_by": each.ended_by,
+        }
+        for each in job.history.attempts
+    ]
+
+
+def _counterfactual(job: JobReport) -> dict[str, object] | None:
+    """What would have happened at home."""
+    other = job.counterfactual
+    if other is None:
+        return None
+    return {
+        "home": other.home,
+        "start": format_instant(other.start),
+        "rule_sha256": job.history.row.counterfactual["sha256"],
+        "registration": "self-attested",
+        "emissions_kg": other.account.central.as_dict(),
+    }
 
 
 def _totals(totals: Totals) -> dict[str, object]:
     """Sums over jobs of one kind."""
+    compared = totals.difference
     return {
         "jobs": totals.jobs,
+        "unpriced_jobs": totals.unpriced,
         "emissions_kg": dict(totals.emissions_kg) | {"low": totals.low_kg, "high": totals.high_kg},
         "gpu_hours": totals.gpu_hours,
         "it_energy_kwh": totals.it_energy_kwh,
         "compared_jobs": totals.compared,
-        "reduced_allocated": _difference(totals.difference),
+        **_or_why("reduced_allocated", compared and _difference(compared), words.NOTHING_COMPARED),
     }
 
 
-def _difference(difference: Difference | None) -> dict[str, object] | None:
+def _difference(difference: Difference) -> dict[str, object]:
     """A difference with its verdict; no figure where none can be told from nothing."""
-    if difference is None:
-        return None
-    told = difference.verdict in ("reduced", "added")
+    figures = {name: getattr(difference, name) for name in ("central_kg", "p5_kg", "p50_kg", "p95_kg")}
+    stated: dict[str, object] = {}
+    for name, kg in figures.items():
+        stated |= _or_why(name, kg if difference.told else None, words.INDISTINGUISHABLE)
     return {
         "verdict": difference.verdict,
-        "p5_kg": difference.p5_kg,
-        "p50_kg": difference.p50_kg,
-        "p95_kg": difference.p95_kg,
-        "central_kg": difference.central_kg if told else None,
+        **stated,
         "baseline_kg": difference.baseline_kg,
         "lines": ["dynamic", "its facility share", "transfer", "overhead of later segments"],
     }

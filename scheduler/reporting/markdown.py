@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from scheduler.domain.emissions import LINES
 from scheduler.domain.instant import format_instant, hours_between
+from scheduler.records.accounts import Account
 from scheduler.records.difference import Difference
 from scheduler.reporting.job_report import JobReport
-from scheduler.reporting.period_report import LIMITS, PeriodReport, Totals
+from scheduler.reporting.words import LIMITS, NO_PLAN_PRICE, NOTHING_RAN
+
+if TYPE_CHECKING:
+    # A mass is shown without pandas, which the sums of a period load.
+    from scheduler.reporting.period_report import PeriodReport, Totals
 
 
 def kg_text(mass_kg: float) -> str:
@@ -23,11 +29,13 @@ def report_markdown(report: PeriodReport) -> str:
     parts = [
         "# Emissions report: PROVISIONAL",
         f"Jobs submitted from {since} to {until}. Made {format_instant(report.made_at)}, carbonsched {report.version}.",
+        "" if report.jobs else "No jobs were submitted in this period.",
         _totals("Real clusters", report.real),
         _totals("Simulated clusters (declared hardware; never added to the above)", report.simulated),
         _projects(report),
         *(_job(job) for job in report.jobs),
-        "## What to know\n\n" + "\n".join(f"- {line}" for line in LIMITS),
+        _bullets("## What to know", LIMITS),
+        _bullets("## Credits", sorted({credit for job in report.jobs for credit in job.credits})),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -36,16 +44,24 @@ def _totals(title: str, totals: Totals) -> str:
     """Sums over jobs of one kind; nothing where there are none."""
     if not totals.jobs:
         return ""
-    total = totals.emissions_kg["total"]
-    lines = [
-        f"## {title}",
-        "",
-        f"{totals.jobs} jobs, {totals.gpu_hours:.3g} GPU-h reserved, {totals.it_energy_kwh:.3g} kWh of IT energy "
-        f"(modelled): {kg_text(total)} kg CO2e, range {kg_text(totals.low_kg)} to {kg_text(totals.high_kg)}.",
-    ]
+    mass = _with_range(totals.emissions_kg["total"], totals.low_kg, totals.high_kg)
+    energy = f"{totals.it_energy_kwh:.3g} kWh of IT energy (modelled)"
+    lines = [f"## {title}", f"{_jobs(totals.jobs)}, {totals.gpu_hours:.3g} GPU-h reserved, {energy}: {mass}."]
+    if totals.unpriced:
+        lines.append(f"**{_jobs(totals.unpriced)} ran and could not be priced: the sums are too low.**")
     if totals.difference is not None:
-        lines += ["", f"Against home, {totals.compared} jobs compared: {_verdict(totals.difference)}"]
-    return "\n".join(lines)
+        lines.append(f"Against home, {_jobs(totals.compared)} compared: {_verdict(totals.difference)}")
+    return "\n\n".join(lines)
+
+
+def _with_range(total_kg: float, low_kg: float, high_kg: float) -> str:
+    """A total between the ends of its range."""
+    return f"{kg_text(total_kg)} kg CO2e, range {kg_text(low_kg)} to {kg_text(high_kg)}"
+
+
+def _jobs(number: int) -> str:
+    """So many jobs."""
+    return f"{number} job{'' if number == 1 else 's'}"
 
 
 def _projects(report: PeriodReport) -> str:
@@ -61,19 +77,21 @@ def _projects(report: PeriodReport) -> str:
 
 def _job(job: JobReport) -> str:
     """One job: footprint, then difference, as two statements."""
-    row = job.history.row
+    row, account = job.history.row, job.account
     title = f"## {row.job.name} ({row.id}): {row.state.value}"
     if job.simulated:
         title += ", simulated"
-    if job.account is None:
-        return f"{title}\n\nNothing ran{': ' + row.reason if row.reason else ''}."
-    return "\n\n".join((title, _footprint(job), _segments(job), _compared(job)))
+    said = [title, f"Why: {row.reason}." if row.reason else ""]
+    if account is None:
+        said.append("Nothing ran." if job.no_account == NOTHING_RAN else f"It could not be priced: {job.no_account}.")
+        said.append(_segments(job) if job.history.attempts else "")
+    else:
+        said += [_footprint(job, account), _segments(job), _compared(job, account)]
+    return "\n\n".join(part for part in (*said, _bullets("", job.notes)) if part)
 
 
-def _footprint(job: JobReport) -> str:
+def _footprint(job: JobReport, account: Account) -> str:
     """All lines: planned, realised with its range, and home's."""
-    account = job.account
-    assert account is not None  # noqa: S101  # asked only for a job that ran
     other = job.counterfactual
     real = account.central.as_dict()
     home = other.account.central.as_dict() if other else {}
@@ -82,36 +100,39 @@ def _footprint(job: JobReport) -> str:
         for name in (*LINES, "total")
     ]
     at_home = f"would have at {other.home} [kg]" if other else "would have [kg]"
-    planned = "no price" if job.planned_kg is None else f"{kg_text(job.planned_kg)} kg"
-    low, high = account.emissions["low"].total, account.emissions["high"].total
-    notes = [
-        f"Footprint {kg_text(real['total'])} kg CO2e, range {kg_text(low)} to {kg_text(high)}; planned {planned}.",
-        f"Energy is modelled ({account.energy_source}), 0 % of it measured: "
+    planned = f"no figure, {NO_PLAN_PRICE}" if job.planned_kg is None else f"{kg_text(job.planned_kg)} kg"
+    mass = _with_range(real["total"], account.emissions["low"].total, account.emissions["high"].total)
+    energy = (
         f"GPUs {account.gpu_energy_kwh:.3g} kWh, IT {account.it_energy_kwh:.3g} kWh, "
-        f"facility {account.facility_energy_kwh:.3g} kWh.",
+        f"facility {account.facility_energy_kwh:.3g} kWh"
+    )
+    notes = [
+        f"Footprint {mass}; planned {planned}.",
+        f"Energy is modelled ({account.energy_source}), 0 % of it measured: {energy}.",
         f"Intensity: {job.basis}, {'; '.join(job.sources)}; {account.intensity_coverage:.0%} of the hours known.",
     ]
+    if account.run_coverage < 1:
+        notes.append(f"{account.run_coverage:.0%} of the reserved hours have evidence; the rest counts as running.")
     if account.estimated_kg:
         notes.append(f"{kg_text(account.estimated_kg)} kg of it is estimated, where the intensity has gaps.")
-    return _table(("line", "realised [kg]", at_home), rows) + "\n\n" + "\n".join(f"- {note}" for note in notes)
+    return _table(("line", "realised [kg]", at_home), rows) + "\n\n" + _bullets("", notes)
 
 
 def _segments(job: JobReport) -> str:
     """Where and when it ran."""
     rows = [
-        (a.sid, a.cluster, str(a.gpus), format_instant(a.ran[0]), format_instant(a.ran[1]),
+        (a.sid, a.cluster.name, str(a.gpus), format_instant(a.ran[0]), format_instant(a.ran[1]),
          f"{3600 * hours_between(*a.ran):.0f}", a.known_by)
         for a in job.history.attempts
     ]  # fmt: skip
     return _table(("segment", "cluster", "GPUs", "from", "to", "ran [s]", "known by"), rows)
 
 
-def _compared(job: JobReport) -> str:
+def _compared(job: JobReport, account: Account) -> str:
     """The difference, or why none is stated."""
-    if job.difference is None:
+    other = job.counterfactual
+    if job.difference is None or other is None:
         return f"Difference from home: not stated, {job.no_difference}."
-    other, account = job.counterfactual, job.account
-    assert other is not None and account is not None  # noqa: S101, PT018  # a difference has both sides
     moved = other.account.central.embodied - account.central.embodied
     return (
         f"Difference from {other.home}, started {format_instant(other.start)} (rule registered at submission, "
@@ -131,10 +152,15 @@ def _verdict(difference: Difference) -> str:
     return f"{difference.verdict}."
 
 
+def _bullets(title: str, lines: Sequence[str]) -> str:
+    """A list under its title; nothing where it is empty."""
+    listed = "\n".join(f"- {line}" for line in lines)
+    return "\n\n".join(part for part in (title, listed) if part) if lines else ""
+
+
 def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table with padded columns."""
-    widths = [max(len(h), *(len(row[i]) for row in rows)) for i, h in enumerate(headers)]
-    line = "| " + " | ".join(h.ljust(w) for h, w in zip(headers, widths, strict=True)) + " |"
-    rule = "|" + "|".join("-" * (w + 2) for w in widths) + "|"
-    body = ["| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |" for row in rows]
-    return "\n".join((line, rule, *body))
+    """A Markdown table with padded columns; a bar in a cell is written so that it does not end it."""
+    told = [[cell.replace("|", "\\|") for cell in row] for row in (headers, *rows)]
+    widths = [max(map(len, column)) for column in zip(*told, strict=True)]
+    head, *body = ("| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |" for row in told)
+    return "\n".join((head, "|" + "|".join("-" * (width + 2) for width in widths) + "|", *body))

@@ -5,23 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 import pandas as pd
 
-from scheduler.domain.cluster import Cluster
+from scheduler.domain.basis import Basis
 from scheduler.domain.emissions import LINES
 from scheduler.records.difference import DRAWS, SEED, Difference, difference
 from scheduler.reporting.job_report import JobReport
-
-LIMITS: Final = (
-    "Energy is modelled from stated powers, not metered; the range shown carries the stated ranges of the figures.",
-    "Intensities are provisional until the grid's data are settled, so no headline of a reduction is given.",
-    "On average intensities a difference is an allocated one; 'avoided' needs a marginal signal, which is absent.",
-    "Not counted: water, minerals, networks, storage, cooling water, end of life, and the work of people.",
-    "Not an offset, and not to be deducted from scope 1, 2 or 3; there is no settled standard for shifting load.",
-)
-"""What a reader must know, printed with every report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +19,14 @@ class Totals:
     """Sums over jobs of one kind.
 
     Args:
+        unpriced: jobs that ran and whose emissions are not known, so that the sums are too low.
         emissions_kg: by line and in total; low_kg, high_kg: ends of the range. [kg]
+        gpu_hours: reserved and held. [GPU-h]
         compared: jobs whose difference may be stated; difference: theirs, together; None where there is none.
     """
 
     jobs: int
+    unpriced: int
     emissions_kg: Mapping[str, float]
     low_kg: float
     high_kg: float
@@ -48,14 +41,16 @@ class PeriodReport:
     """All that is said of a period.
 
     Args:
+        basis: of every figure; None where there is none.
         real, simulated: totals, never summed together.
-        by_project: project, cluster -> kilograms and GPU-hours of real jobs.
+        by_project: jobs, kilograms and GPU-hours of each project's real jobs.
     """
 
     since: datetime | None
     until: datetime | None
     made_at: datetime
     version: str
+    basis: Basis | None
     jobs: tuple[JobReport, ...]
     real: Totals
     simulated: Totals
@@ -66,39 +61,47 @@ class PeriodReport:
 
 def period_report(
     jobs: Sequence[JobReport],
-    clusters: Mapping[str, Cluster],
     *,
     since: datetime | None,
     until: datetime | None,
     made_at: datetime,
     version: str,
 ) -> PeriodReport:
-    """The report of the jobs submitted in ``[since, until)``."""
+    """The report of the jobs submitted in ``[since, until)``.
+
+    Raises:
+        BasisMismatch: two jobs were accounted on different bases.
+    """
+    bases = [job.basis for job in jobs if job.basis is not None]
+    for basis in bases[1:]:
+        bases[0].require_same(basis)
     return PeriodReport(
         since=since,
         until=until,
         made_at=made_at,
         version=version,
+        basis=bases[0] if bases else None,
         jobs=tuple(jobs),
-        real=_totals([j for j in jobs if not j.simulated], clusters),
-        simulated=_totals([j for j in jobs if j.simulated], clusters),
+        real=_totals([j for j in jobs if not j.simulated]),
+        simulated=_totals([j for j in jobs if j.simulated]),
         by_project=_by_project([j for j in jobs if not j.simulated]),
     )
 
 
-def _totals(jobs: Sequence[JobReport], clusters: Mapping[str, Cluster]) -> Totals:
+def _totals(jobs: Sequence[JobReport]) -> Totals:
     """Sums over jobs; what nothing ran of counts as a job and adds nothing."""
     accounts = [job.account for job in jobs if job.account is not None]
-    terms = [term for job in jobs for term in job.terms]
+    compared = [job for job in jobs if job.difference is not None]
     return Totals(
         jobs=len(jobs),
+        unpriced=sum(job.unpriced for job in jobs),
         emissions_kg={line: sum(a.central.as_dict()[line] for a in accounts) for line in (*LINES, "total")},
         low_kg=sum(a.emissions["low"].total for a in accounts),
         high_kg=sum(a.emissions["high"].total for a in accounts),
-        gpu_hours=sum(a.reserved_gpu_h + a.held_gpu_h for a in accounts),
+        gpu_hours=sum(a.gpu_h for a in accounts),
         it_energy_kwh=sum(a.it_energy_kwh for a in accounts),
-        compared=sum(job.difference is not None for job in jobs),
-        difference=difference(terms, clusters) if terms else None,
+        compared=len(compared),
+        difference=difference(term for job in compared for term in job.terms) if compared else None,
     )
 
 
@@ -108,7 +111,8 @@ def _by_project(jobs: Sequence[JobReport]) -> tuple[Mapping[str, object], ...]:
         {
             "project": job.history.row.job.project or "(none)",
             "jobs": 1,
-            "gpu_hours": job.account.reserved_gpu_h + job.account.held_gpu_h if job.account else 0.0,
+            "unpriced_jobs": int(job.unpriced),
+            "gpu_hours": job.account.gpu_h if job.account else 0.0,
             "total_kg": job.account.central.total if job.account else 0.0,
         }
         for job in jobs

@@ -80,6 +80,14 @@ def test_json_holds_the_contract_and_nothing_else_is_on_stdout(world: Path) -> N
     assert "paris" == found["baseline"]["placement"][0]["cluster"]
 
 
+def test_without_json_it_is_text(world: Path) -> None:
+    """The same plan for people."""
+    code, out, _ = run(world)
+    assert 0 == code
+    assert out.startswith("train: 8 GPUs for 4h, home paris, policy carbon-aware\n")
+    assert "from grid.csv" in out
+
+
 def test_options_reach_the_plan(world: Path) -> None:
     """Policy, allowed clusters (repeated or with commas) and values over the job's."""
     _, out, _ = run(world, "--json", "--policy", "lowest-carbon-window", "--set", "duration=2h")

@@ -191,3 +191,5 @@ def test_no_cluster_at_all_is_refused(tmp_path: Path) -> None:
         load_clusters(tmp_path)
     with pytest.raises(InvalidInput, match="there is no file"):
         load_clusters(tmp_path / "nowhere")
+    with pytest.raises(InvalidInput, match="cannot be read: File name too long"):
+        load_clusters(Path("a" * 5000))

@@ -60,7 +60,7 @@ Emissions, kg CO2e
                         dynamic   idle   held  facility  embodied  transfer  total    low   high
   lowest-carbon-window    0.231  0.105  0.000     0.067     0.166     0.000  0.569  0.508  0.629
   baseline                0.363  0.165  0.000     0.106     0.166     0.000  0.799  0.704  0.894
-  low, high: every figure at that end of its range, the intensity +/-15 % where its source states no range
+  low, high: every figure at that end of its range; intensity +/-15 % where its source states none
 
   0.230 kg less than run-now (28.8 %); of electricity alone 36.4 % less.
   Within the ranges of the figures: 0.196 to 0.265 kg less.

@@ -11,7 +11,13 @@ from typing import Protocol
 
 import pytest
 
+from scheduler.domain.cluster import Cluster
+from scheduler.execution.clock import SystemClock
+from scheduler.execution.local_ray import LocalRay
+from scheduler.execution.ray_package import snapshot
+from scheduler.execution.ray_rest import RayRest
 from tests.execution.agent_node import Node, tree
+from tests.execution.clusters import OBEDIENT, Launches
 
 
 class Until(Protocol):
@@ -52,3 +58,55 @@ def node(tmp_path: Path, agent_path: Path) -> Iterator[Node]:
             for pid in [*tree(process.pid), process.pid]:
                 os.kill(pid, signal.SIGKILL)
             process.wait()
+
+
+@pytest.fixture(scope="session")
+def launches(tmp_path_factory: pytest.TempPathFactory) -> Launches:
+    """Launches of a training in a folder that also holds what would break an agent less careful."""
+    root = tmp_path_factory.mktemp("launches")
+    folder = root / "repository"
+    folder.mkdir()
+    (folder / "obedient.py").write_text(OBEDIENT)
+    (folder / "queue.py").write_text("raise SystemExit('the user has a queue.py')")
+    return Launches(storage=root / "storage", package=snapshot(folder, (), root / "packages"))
+
+
+@pytest.fixture(scope="session")
+def local_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRay]:
+    """Both local clusters, started once for all tests and stopped with a training still running in one."""
+    root = tmp_path_factory.mktemp("local")
+    home = root / "home"
+    home.mkdir()
+    local = LocalRay(state_dir=root / "state", environ={**os.environ, "HOME": str(home)}, clock=SystemClock())
+    try:
+        local.up()
+        yield local
+    finally:
+        local.down()
+    assert [] == [*home.iterdir()], "Ray wrote to the home folder"
+
+
+@pytest.fixture
+def quebec(local_ray: LocalRay, launches: Launches) -> Iterator[RayRest]:
+    """The cluster in Quebec; what a test launches there is stopped with it."""
+    yield from tidied(connected(local_ray, "quebec"), launches)
+
+
+@pytest.fixture
+def france(local_ray: LocalRay, launches: Launches) -> Iterator[RayRest]:
+    """The cluster in France; what a test launches there is stopped with it."""
+    yield from tidied(connected(local_ray, "france"), launches)
+
+
+def tidied(executor: RayRest, launches: Launches) -> Iterator[RayRest]:
+    """The executor; afterwards every launch made meanwhile is stopped, so that no test takes another's GPUs."""
+    before = len(launches.made)
+    yield executor
+    for launch in launches.made[before:]:
+        executor.stop(launch.sid)
+
+
+def connected(local_ray: LocalRay, name: str) -> RayRest:
+    """An executor made from the cluster's file, as the command line makes it."""
+    file = next(cluster.file for cluster in local_ray.status() if cluster.name == name)
+    return RayRest.connect(Cluster.from_yaml(file.read_text(), what=str(file)), {})

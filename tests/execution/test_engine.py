@@ -14,10 +14,12 @@ from scheduler.domain.cluster import Cluster
 from scheduler.domain.errors import ClusterRefused, ClusterUnreachable
 from scheduler.domain.job import Job
 from scheduler.domain.placement import Placement, Segment
-from scheduler.execution.engine import Engine, Site
+from scheduler.execution.engine import Engine
 from scheduler.execution.harvest import Harvester
 from scheduler.execution.launching import Launcher
+from scheduler.execution.lookout import Lookout
 from scheduler.execution.placing import Placed
+from scheduler.execution.sites import Site, Sites, room
 from scheduler.ports import Capacity, JobStatus, Launch, Observation
 from scheduler.records.evidence import Outcome, outcome_name, samples_name
 from scheduler.records.evidence_files import EvidenceFiles
@@ -210,12 +212,15 @@ def new_world(tmp_path: Path) -> NewWorld:
         with store.writing() as tx:
             tx.add_job(row)
             tx.add_plan(row.id, START, document(Placement(segments=segments)))
-        engine = Engine(
-            store=store,
-            sites={
+        sites = Sites(
+            {
                 "one": Site(cluster=cluster("one"), executor=one),
                 "two": Site(cluster=cluster("two"), executor=two),
-            },
+            }
+        )
+        engine = Engine(
+            store=store,
+            sites=sites,
             placer=FakePlacer(list(replans)),  # type: ignore[arg-type]  # lists for sequences
             launcher=Launcher(
                 state=store.folder,
@@ -223,9 +228,14 @@ def new_world(tmp_path: Path) -> NewWorld:
                 environ={"TOKEN": "s3cret"},
                 sample_every=timedelta(seconds=30),
             ),
-            harvester=Harvester(evidence=EvidenceFiles(store.folder), clock=clock, every=timedelta(seconds=30)),
+            lookout=Lookout(
+                store=store,
+                sites=sites,
+                harvester=Harvester(evidence=EvidenceFiles(store.folder), clock=clock, every=timedelta(seconds=30)),
+                clock=clock,
+                lease=timedelta(minutes=15),
+            ),
             clock=clock,
-            lease=timedelta(minutes=15),
         )
         return World(store, clock, one, two, engine)
 
@@ -529,18 +539,38 @@ class _dying:  # noqa: N801  # a context manager used like a function
 def test_a_crash_at_any_write_neither_loses_nor_doubles_the_job(new_world: NewWorld, at: int, side: str) -> None:
     """Whichever write the process dies at, the next one finishes the job, each segment started exactly once."""
     world = new_world(stretch("one", 0, 1), stretch("two", 2, 4))
-    real = world.engine.store
-    world.engine.store = Crashing(real, at, side == "after")  # type: ignore[assignment]  # all that the engine uses of a store
-    for minute in range(0, 5 * 60, 5):
+    sound = world.engine
+    dying = Crashing(world.store, at, side == "after")
+    world.engine = replace(sound, store=dying, lookout=replace(sound.lookout, store=dying))  # type: ignore[arg-type]  # all that is used of a store
+    for minute in range(0, 5 * 60, 15):
         now = START + timedelta(minutes=minute)
         world.clock.at = now
         try:
             world.engine.step()
         except Killed:
-            world.engine = replace(world.engine, store=real, _silent_until_s={}, _pause_s={}, _stops_sent=set())
+            world.engine = replace(sound, _stops_sent=set())
         if FIRST in world.one.stopped and world.one.status[FIRST] == "running":
             world.one.end(FIRST, "stopped", now, reason="stopped", stop_received_unix=now.timestamp())
         if minute >= 4 * 60 and world.two.status.get("cs-abcdefgh-s2-a1") == "running":
             world.two.end("cs-abcdefgh-s2-a1", "succeeded", now)
     assert world.job.state is JobState.SUCCEEDED
     assert (world.one.started, world.two.started) == ([FIRST], ["cs-abcdefgh-s2-a1"])
+
+
+def test_what_was_sent_and_not_yet_shown_as_taken_is_not_given_twice(new_world: NewWorld) -> None:
+    """A cluster that still shows its GPUs free right after a launch gets no second job for them."""
+    world = new_world(stretch("one", 0, 3))
+    with world.store.writing() as tx:
+        tx.add_job(replace(tx.job("abcdefgh"), id="zzzzzzzz", submitted_at=START + timedelta(seconds=1)))
+        tx.add_plan("zzzzzzzz", START, document(Placement(segments=(stretch("one", 0, 3),))))
+    world.at(0)
+    assert world.one.started == [FIRST]
+
+
+@pytest.mark.parametrize(
+    ("free", "sent", "left"),
+    [((8,), (), 8), ((8, 8), (8,), 8), ((8, 4), (4,), 8), ((8, 4), (4, 8), 0), ((), (), 0), ((2,), (8,), 2)],
+)
+def test_room_is_what_is_left_on_the_emptiest_node(free: tuple[int, ...], sent: tuple[int, ...], left: int) -> None:
+    """Launches on the way take the fullest node they fit on; one that fits nowhere is on its node already."""
+    assert room(free, sent) == left

@@ -198,6 +198,16 @@ def test_a_checkpoint_can_leave_a_cluster_that_may_not_be_used_again() -> None:
     assert 45.0 == pytest.approx(surface.move_g[1, 0, 0])
 
 
+def test_a_checkpoint_in_a_zone_without_intensity_leaves_at_a_price_nobody_knows() -> None:
+    """The move can be, its emissions are unknown."""
+    here, there = cluster(storage=SHARED), cluster("montreal", "CA-QC", storage=SHARED)
+    the_job = job(checkpoint={"gb": 100}, deadline="20h")
+    found = made(the_job, [here, there], grid={"FR": GRID["FR"]}, progress=0.5, resumed_from="montreal")
+    assert [("montreal", "no intensity for zone CA-QC")] == [(r.cluster, r.reason) for r in found.rejected]
+    assert np.isnan(found.problem.surface.move_g[1, 0]).all()
+    assert 0 == found.problem.surface.move_h[1, 0]
+
+
 def test_every_rejection_says_why() -> None:
     """Each cluster that cannot take the job is left out with its own reason."""
     nocturnal = cluster("berlin", "DE")

@@ -79,6 +79,7 @@ def test_a_power_that_is_not_stated_for_a_model() -> None:
     assert ["gpu_w has no figure for H100: the nameplate power stands in"] == said(
         job=job(gpu_w={"A100": 300}), clusters=fleet
     )
+    assert [] == said(job=job(gpu_w={"A100": 300, "H100": 500}), clusters=fleet)
 
 
 def test_estimated_intensities_are_marked() -> None:

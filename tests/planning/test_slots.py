@@ -53,6 +53,13 @@ def test_a_table_that_ends_early_marks_its_end_and_leaves_the_rest_whole() -> No
     assert [0, 1, 1.5, 3] == edges(every(90, [1]), every(60, [1]), end=3)
 
 
+def test_a_table_of_another_day_has_no_edges_here() -> None:
+    """Neither one that ended before nor one that begins after."""
+    before, after = every(60, [1, 2], start=at(-9)), every(60, [1, 2], start=at(9))
+    assert [0, 2] == edges(before, after)
+    assert np.isnan(slot_means(after, after.g_per_kwh, T0, slot_edges([], T0, at(2)))).all()
+
+
 def test_a_finer_and_short_table_keeps_its_edges() -> None:
     """One-minute data over two hours are used as they are."""
     assert 121 == len(edges(every(1, [1] * 120)))

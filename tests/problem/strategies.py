@@ -18,7 +18,7 @@ NAN, NEVER = float("nan"), float("inf")
 
 def small_problems(*, gaps: bool = False, slots: int = 6) -> st.SearchStrategy[Problem]:
     """Up to three clusters and `slots` slots, with every constraint that the planner knows."""
-    return st.integers(0, 2**32 - 1).map(lambda seed: small_problem(Random(seed), gaps=gaps, slots=slots))  # no secret
+    return st.integers(0, 2**32 - 1).map(lambda seed: small_problem(Random(seed), gaps=gaps, slots=slots))
 
 
 def small_problem(dice: Random, *, gaps: bool, slots: int) -> Problem:
@@ -40,7 +40,7 @@ def small_problem(dice: Random, *, gaps: bool, slots: int) -> Problem:
         speed={name: dice.choice([1.0, 1.0, 0.8, 1.5]) for name in names},
         restart={name: dice.choice([0.0, 0.0, 0.1, 0.3]) for name in names},
         move_h=travels,
-        move_g=[[[float(dice.choice([0, 0, 1, 3])) for _ in steps] for _ in names] for _ in names],
+        move_g=[[[dice.choice([0.0, 0.0, 1.0, NAN if gaps else 3.0]) for _ in steps] for _ in names] for _ in names],
     )
     rules = Interruption(
         checkpoint_h=dice.choice([0.0, 0.0, 0.1]),

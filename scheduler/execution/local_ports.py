@@ -1,0 +1,80 @@
+"""Ports of a local cluster: one free block for each, every port given explicitly.
+
+Ray's defaults collide when two clusters share a machine: the second starts, and then takes no job.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from scheduler.domain.errors import CarbonschedError
+
+_FIRST: Final = 20000
+_END: Final = 32000  # below the ports that Linux hands out by itself, from 32768
+_STEP: Final = 200
+_FIXED: Final = 11
+_WORKERS: Final = (100, 199)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The block that begins at `base`."""
+
+    base: int
+
+    @property
+    def dashboard(self) -> int:
+        """Where the Jobs API answers."""
+        return self.base + 1
+
+    @property
+    def agent(self) -> int:
+        """Where the node's agent says that it is ready."""
+        return self.base + 2
+
+    @property
+    def all(self) -> list[int]:
+        """Every port that the cluster may use."""
+        return [self.base + n for n in (*range(_FIXED), *range(_WORKERS[0], _WORKERS[1] + 1))]
+
+    def flags(self) -> list[str]:
+        """The flags of ``ray start`` that say them."""
+        names = (
+            "port", "dashboard-port", "dashboard-agent-listen-port", "dashboard-agent-grpc-port",
+            "runtime-env-agent-port", "metrics-export-port", "ray-client-server-port", "object-manager-port",
+            "node-manager-port",
+        )  # fmt: skip
+        low, high = _WORKERS
+        return [
+            *(f"--{name}={self.base + n}" for n, name in enumerate(names)),
+            f"--min-worker-port={self.base + low}",
+            f"--max-worker-port={self.base + high}",
+        ]
+
+    def environ(self) -> dict[str, str]:
+        """The variables that say those that have no flag."""
+        return {"AUTOSCALER_METRIC_PORT": str(self.base + 9), "DASHBOARD_METRIC_PORT": str(self.base + 10)}
+
+
+def free_block(taken: Collection[int]) -> Ports:
+    """The first block in which every port is free, the blocks at `taken` left out.
+
+    Raises:
+        CarbonschedError: there is none.
+    """
+    for base in range(_FIRST, _END, _STEP):
+        if base not in taken and all(map(_is_free, Ports(base).all)):
+            return Ports(base)
+    raise CarbonschedError(f"no free block of ports between {_FIRST} and {_END}", hint="stop what listens there")
+
+
+def _is_free(port: int) -> bool:
+    """Whether nothing is bound to `port` on any address of this machine."""
+    with socket.socket() as probe, contextlib.suppress(OSError):
+        probe.bind(("", port))
+        return True
+    return False

@@ -1,0 +1,178 @@
+"""Looking: what is stored of a job, what its cluster says of it now, and its evidence brought home on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from scheduler.domain.errors import ClusterUnreachable
+from scheduler.domain.job import Interruptible
+from scheduler.domain.placement import Segment
+from scheduler.execution.harvest import Harvester
+from scheduler.execution.sites import Sites
+from scheduler.execution.transitions import TERMINAL, Seen, Situation
+from scheduler.ports import Clock, Observation
+from scheduler.records.evidence import Outcome
+from scheduler.records.rows import JobRow, JobState, PlanRow, SegmentRow
+from scheduler.records.store import Store
+
+INFRASTRUCTURE: Final = ("JOB_SUPERVISOR",)
+"""How Ray's error types begin where the cluster itself could not start the entrypoint."""
+_ENVIRONMENT: Final = ("RUNTIME_ENV", "JOB_ENTRYPOINT_COMMAND_START")
+_AGENT_NOT_RUN: Final = (126, 127)
+"""Exit codes of a shell that could not run the agent."""
+_BACKOFF_S: Final = (2.0, 60.0)
+"""First and longest pause before a silent cluster is asked again. [s]"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """One job as it stands: what is stored, what its cluster says, and what follows.
+
+    Args:
+        ahead: the stretch of the plan that comes next.
+        silence: why its cluster does not answer, empty where it does.
+    """
+
+    job: JobRow
+    plan: PlanRow | None
+    segments: tuple[SegmentRow, ...]
+    ahead: Segment | None
+    situation: Situation
+    observation: Observation | None = None
+    outcome: Outcome | None = None
+    silence: str = ""
+
+    @property
+    def live(self) -> SegmentRow | None:
+        """The segment that may be on a cluster."""
+        return live_segment(self.segments)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a cluster said of a segment."""
+
+    seen: Seen
+    observation: Observation | None = None
+    outcome: Outcome | None = None
+    silence: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Lookout:
+    """Sees jobs as they stand; a cluster that is silent is asked less and less often.
+
+    Args:
+        lease: how long an agent that nobody sees may still run.
+    """
+
+    store: Store
+    sites: Sites
+    harvester: Harvester
+    clock: Clock
+    lease: timedelta
+    _silent_until_s: dict[str, float] = field(default_factory=dict)
+    _pause_s: dict[str, float] = field(default_factory=dict)
+    _silence: dict[str, str] = field(default_factory=dict)
+
+    def look(self, job: JobRow, stops_sent: Container[str]) -> View:
+        """The job's situation now.
+
+        Args:
+            job: as it is stored.
+            stops_sent: submissions that this process has asked to stop.
+        """
+        with self.store.reading() as tx:
+            plan = tx.newest_plans([job.id]).get(job.id)
+            segments = tuple(tx.segments(job.id))
+        ahead = None if plan is None else next_segment(plan, segments)
+        live = live_segment(segments)
+        if live is not None:
+            answer = self._ask(live)
+            if answer.seen in ("running", "pending"):
+                live = self._note_alive(live, answer)
+                segments = tuple(live if s.fence == live.fence else s for s in segments)
+            situation = self._situation(job, live, answer, sent=live.sid in stops_sent)
+            return View(
+                job=job, plan=plan, segments=segments, ahead=ahead, situation=situation,
+                observation=answer.observation, outcome=answer.outcome, silence=answer.silence,
+            )  # fmt: skip
+        waits = job.state in (JobState.PLANNED, JobState.SUSPENDED)
+        due = waits and ahead is not None and self.clock.now() >= ahead.start
+        situation = Situation(state=job.state, wanted=job.wanted, start_due=due)
+        return View(job=job, plan=plan, segments=segments, ahead=ahead, situation=situation)
+
+    def _situation(self, job: JobRow, live: SegmentRow, answer: _Answer, *, sent: bool) -> Situation:
+        """The situation of a job whose segment may be on a cluster."""
+        now = self.clock.now()
+        pause = job.job.interruptible or Interruptible()
+        alive_at = live.seen_at or live.intended_at
+        return Situation(
+            state=job.state,
+            wanted=job.wanted,
+            phase=live.phase,
+            seen=answer.seen,
+            outcome=answer.outcome,
+            stop_sent=sent,
+            stop_due=_stop_due(live, now, pause.checkpoint),
+            never_ran=answer.observation is not None and _never_ran(answer.observation),
+            lease_over=answer.seen in TERMINAL and now >= alive_at + self.lease + pause.grace,
+        )
+
+    def _ask(self, live: SegmentRow) -> _Answer:
+        """What the segment's cluster says, its evidence brought home on the way."""
+        name = live.cluster
+        if self.clock.monotonic_s() < self._silent_until_s.get(name, 0.0):
+            return _Answer("unreachable", silence=self._silence[name])
+        executor = self.sites.named(name).executor
+        try:
+            observation = executor.observe(live.sid)
+            outcome = None
+            if live.phase == "granted" or observation.status in TERMINAL - {"absent"}:
+                outcome = self.harvester.outcome(live, executor, observation)
+            if observation.status == "running":
+                self.harvester.samples(live, executor, observation.node_id, last=False)
+        except ClusterUnreachable as exc:
+            first, longest = _BACKOFF_S
+            self._pause_s[name] = min(longest, 2 * self._pause_s.get(name, first / 2))
+            self._silent_until_s[name] = self.clock.monotonic_s() + self._pause_s[name]
+            self._silence[name] = exc.message
+            return _Answer("unreachable", silence=exc.message)
+        self._pause_s.pop(name, None)
+        return _Answer(observation.status, observation, outcome)
+
+    def _note_alive(self, live: SegmentRow, answer: _Answer) -> SegmentRow:
+        """Store that it was seen, and where."""
+        node_id = answer.observation.node_id if answer.observation else ""
+        with self.store.writing() as tx:
+            tx.set_segment(live.fence, seen_at=self.clock.now(), node_id=node_id or None)
+            return next(s for s in tx.segments(live.job_id) if s.fence == live.fence)
+
+
+def live_segment(segments: Sequence[SegmentRow]) -> SegmentRow | None:
+    """The segment that may be on a cluster; there is never more than one."""
+    return next((s for s in segments if s.phase != "over"), None)
+
+
+def next_segment(plan: PlanRow, segments: Sequence[SegmentRow]) -> Segment | None:
+    """The stretch of the plan that comes next, given the job's segments so far."""
+    done = sum(s.plan_id == plan.id and s.end == "suspended" for s in segments)
+    stretches = plan.placement.segments
+    return stretches[done] if done < len(stretches) else None
+
+
+def _stop_due(segment: SegmentRow, now: datetime, checkpoint: timedelta) -> bool:
+    """Whether the plan suspends the segment by now, its save included, or a stop was asked for before."""
+    by_plan = not segment.is_last and now >= segment.planned_end - checkpoint
+    return by_plan or segment.stop_asked_at is not None
+
+
+def _never_ran(observation: Observation) -> bool:
+    """Whether the cluster says that the training cannot have run."""
+    if observation.status != "failed":
+        return False
+    blamed = observation.error_type.startswith(INFRASTRUCTURE + _ENVIRONMENT)
+    return blamed or observation.exit_code in _AGENT_NOT_RUN

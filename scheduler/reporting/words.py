@@ -1,0 +1,24 @@
+"""What every report says in the same words: its limits, and why a figure is not there."""
+
+from __future__ import annotations
+
+from typing import Final
+
+LIMITS: Final = (
+    "Energy is modelled from stated powers, not metered; the range shown carries the stated ranges of the figures.",
+    "Intensities are provisional until the grid's data are settled, so no headline of a reduction is given.",
+    "On average intensities a difference is an allocated one; 'avoided' needs a marginal signal, which is absent.",
+    "Not counted: water, minerals, networks, storage, cooling water, end of life, and the work of people.",
+    "Not an offset, and not to be deducted from scope 1, 2 or 3; there is no settled standard for shifting load.",
+)
+"""What a reader must know, printed with every report."""
+
+NO_MARGINAL: Final = "no marginal signal was given, and nothing is called avoided on an average one"
+NO_HEADLINE: Final = "provisional: the intensities are not settled"
+NOTHING_RAN: Final = "nothing ran"
+NOTHING_COMPARED: Final = "no job of these can be compared"
+NO_PLAN_PRICE: Final = "a part of the plan has no intensity"
+NOT_ENDED: Final = "it has not ended"
+INDISTINGUISHABLE: Final = "no figure is given of what cannot be told from nothing"
+FROM_THE_FIRST: Final = "from the first job on"
+UP_TO_NOW: Final = "up to when the report was made"
