@@ -98,11 +98,10 @@ def _reachable(problem: Problem) -> Floats:
 
 
 def _endless(problem: Problem) -> Problem:
-    """The problem with one more slot, long enough for all the work, and a deadline at its end."""
-    surface, rules = problem.surface, problem.interruption
+    """The problem with one more slot, long enough for all the work in one piece, and a deadline at its end."""
+    surface = problem.surface
     travel_h = surface.move_h[np.isfinite(surface.move_h)].max(initial=0.0)
     rest_h = float((problem.work_h / surface.speed + surface.restart_h).max() + travel_h)
-    rest_h += rules.checkpoint_h + rules.min_segment_h if rules is not None else 0.0
     end_h = max(float(surface.edges_h[-1]), problem.earliest_h, problem.deadline_h) + rest_h
     return replace(problem, surface=_with_slot(surface, end_h), deadline_h=end_h)
 

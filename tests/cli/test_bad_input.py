@@ -63,13 +63,13 @@ def refused(arguments: Sequence[str], capsys: pytest.CaptureFixture[str]) -> tup
         ("name: b", 2, "'name' is there twice", "YAML"),
         ("env: {A: 3}", 2, "valid string", "quote it"),
         ("deadline: 2020-01-01T00:00:00Z", 3, "the deadline 2020-01-01T00:00:00Z", "or later"),
-        ("deadline: 1h", 3, "1h", ""),
+        ("deadline: 1h", 3, "cannot be done", "extend the deadline by 1h"),
         ("policy: carbon-awar", 2, "unknown policy 'carbon-awar'", "did you mean 'carbon-aware'?"),
         ("allowed: [on]", 2, "'on'", "one, three, two"),
     ],
 )
 def test_a_line_of_the_job_that_cannot_be_meant(
-    place: Path, capsys: pytest.CaptureFixture[str], line: str, code: int, error: str, hint: str
+    *, place: Path, capsys: pytest.CaptureFixture[str], line: str, code: int, error: str, hint: str
 ) -> None:
     """The line is named, and what to write instead."""
     (place / "job.yaml").write_text(JOB + line + "\n")
@@ -225,7 +225,8 @@ def test_no_cluster_at_all(place: Path, capsys: pytest.CaptureFixture[str], monk
         (["report", "--since", "yesterday"], "--since"),
         (["report", "--json", "--markdown"], "both given"),
         (["plan", "job.yaml", "--now", "2026-03-01T00:00:00"], "no time zone"),
-        (["plan", "job.yaml", "--set", "gpu=4=5"], "gpu"),
+        (["plan", "job.yaml", "--set", "gpus"], "not key=value"),
+        (["plan", "job.yaml", "--set", "gpuz=4"], "unknown key 'gpuz'"),
     ],
 )
 def test_a_command_line_that_cannot_be_meant(

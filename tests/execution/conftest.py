@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+import responses
 
-from scheduler.domain.cluster import Cluster
+from scheduler.domain.cluster import Cluster, RayAddress
 from scheduler.execution.clock import SystemClock
 from scheduler.execution.local_ray import LocalRay
+from scheduler.execution.ray_http import RayHttp
 from scheduler.execution.ray_package import snapshot
 from scheduler.execution.ray_rest import RayRest
 from tests.execution.agent_node import Node, tree
 from tests.execution.clusters import OBEDIENT, Launches
+from tests.execution.ray_answers import URL, FastClock
 
 
 class Until(Protocol):
@@ -58,6 +61,26 @@ def node(tmp_path: Path, agent_path: Path) -> Iterator[Node]:
             for pid in [*tree(process.pid), process.pid]:
                 os.kill(pid, signal.SIGKILL)
             process.wait()
+
+
+@pytest.fixture
+def clock() -> FastClock:
+    """Time that nobody waits for."""
+    return FastClock()
+
+
+@pytest.fixture
+def executor(clock: FastClock) -> RayRest:
+    """A cluster whose answers the test gives."""
+    ray = RayAddress(address=URL, token_env="QC_TOKEN")
+    return RayRest(http=RayHttp(name="quebec", ray=ray, token="t0ken", clock=clock), python="python3")
+
+
+@pytest.fixture
+def answers() -> Iterator[responses.RequestsMock]:
+    """The cluster's answers; each must be asked for, with our token and nothing left out."""
+    with responses.RequestsMock(assert_all_requests_are_fired=True) as mock:
+        yield mock
 
 
 @pytest.fixture(scope="session")

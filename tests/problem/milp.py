@@ -8,16 +8,16 @@ checkpoint is, and its changes are the moves.
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.optimize import Bounds, LinearConstraint, milp  # type: ignore[import-untyped]  # scipy ships no types
 
-from scheduler.problem.surface import Floats
+from scheduler.problem.surface import Floats, Ints
 
 
 class Programme:
     """Variables by name, constraints as they are added."""
 
     def __init__(self, **shapes: tuple[int, ...]) -> None:
-        self.at: dict[str, Floats] = {}
+        self.at: dict[str, Ints] = {}
         count = 0
         for name, shape in shapes.items():
             self.at[name] = np.arange(count, count + int(np.prod(shape))).reshape(shape)
@@ -32,7 +32,7 @@ class Programme:
             row[int(variable)] = row.get(int(variable), 0.0) + coefficient
         self.rows.append((row, low, high))
 
-    def minimum(self, cost: dict[int, float], continuous: Floats) -> float | None:
+    def minimum(self, cost: dict[int, float], continuous: Ints) -> float | None:
         """The least cost, None where nothing is feasible."""
         matrix = np.zeros((len(self.rows), self.count))
         for number, (row, _, _) in enumerate(self.rows):
@@ -48,7 +48,7 @@ class Programme:
         return float(found.fun) if found.success else None
 
 
-def least_g(  # one argument a constraint
+def least_g(
     rates: Floats,
     hold: Floats | None,
     work_h: float,
@@ -89,8 +89,8 @@ def least_g(  # one argument a constraint
             p.add((1, begun[s]), (-1, begun[s - 1]), low=0)
             p.add((1, left[s - 1]), (-1, left[s]), low=0)
         p.add((1, held[s]), (-1, begun[s]), (-1, left[s]), *((1, on[c, s]) for c in range(clusters)), low=-1)
-    p.add(*((1, variable) for variable in last), low=1, high=1)
-    p.add(*((1, variable) for variable in first.ravel()), low=1, high=1)
+    p.add(*((1, variable) for variable in last.tolist()), low=1, high=1)
+    p.add(*((1, variable) for variable in first.ravel().tolist()), low=1, high=1)
     work = []
     for c in range(clusters):
         for s in range(slots):
@@ -98,7 +98,7 @@ def least_g(  # one argument a constraint
             work += [(speed[c], part[c, s]), (-lost_h * speed[c], start[c, s]), (lost_h * speed[c], first[c, s])]
     p.add(*work, low=work_h, high=work_h)
     if most_suspends is not None:
-        p.add(*((1, variable) for variable in start.ravel()), high=most_suspends + 1)
+        p.add(*((1, variable) for variable in start.ravel().tolist()), high=most_suspends + 1)
     cost = {int(part[c, s]): float(rates[c, s]) for c in range(clusters) for s in range(slots)}
     cost |= {int(moved[s]): move_g for s in range(slots)}
     if hold is not None:

@@ -60,9 +60,9 @@ def test_held_nodes_make_a_pause_cost() -> None:
 
 def test_held_nodes_need_room_while_paused() -> None:
     """Another job's reservation in the pause rules it out, unless the nodes are given back."""
-    given = {"capacity": {"a": [1, 0, 1]}}
-    held = surface({"a": [1, 8, 1]}, hold={"a": 0.0}, **given)  # type: ignore[arg-type]  # keywords of the builder
-    released = surface({"a": [1, 8, 1]}, **given)  # type: ignore[arg-type]  # the same
+    room = {"a": [1, 0, 1]}
+    held = surface({"a": [1, 8, 1]}, hold={"a": 0.0}, capacity=room)
+    released = surface({"a": [1, 8, 1]}, capacity=room)
     assert best_draft(problem(held, 2, interruption=RULES)) is None
     assert best_draft(problem(released, 2, interruption=RULES)) is not None
 
@@ -114,11 +114,30 @@ def test_suspends_are_limited(most: int | None, cost_g: float) -> None:
     assert most is None or found.suspends <= most
 
 
+@pytest.mark.parametrize("rules", [Interruption(max_suspends=2), Interruption(max_moves=2)])
+def test_a_plan_with_suspends_left_is_not_dropped_for_a_cheaper_one_without(rules: Interruption) -> None:
+    """Visiting `b` in hour 1 saves 4 at once, and then the way out of the hours at 99 is gone."""
+    on = surface({"a": [1, 5, 1, 99, 99], "b": [90, 1, 90, 1, 1]})
+    free = best_draft(problem(on, 5, interruption=RULES))
+    assert free is not None
+    assert (free.cost_g, free.suspends) == (5.0, 3)
+    assert best_draft(problem(on, 5, interruption=rules)) == Draft(cost_g=9.0, stretches=((0, 0.0, 3.0), (1, 3.0, 5.0)))
+
+
+def test_the_first_start_needs_no_restart() -> None:
+    """An hour on `a` is worth starting in, though a restart there would take longer."""
+    on = surface({"a": [1] * 3, "b": [1] * 3}, restart={"a": 1.5}, capacity={"a": [1, 0, 0], "b": [0, 1, 1]})
+    assert best_draft(problem(on, 3, interruption=RULES)) == Draft(cost_g=3.0, stretches=((0, 0.0, 1.0), (1, 1.0, 3.0)))
+
+
 def test_the_first_start_may_be_the_earliest_start() -> None:
     """It counts as an edge, so the first segment can use the rest of its slot."""
     on = surface({"a": [1, 9, 1]})
     posed = problem(on, 1.6, interruption=RULES, earliest_h=0.4)
-    assert best_draft(posed) == Draft(cost_g=pytest.approx(1.6), stretches=((0, 0.4, 1.0), (0, 2.0, 3.0)))
+    found = best_draft(posed)
+    assert found is not None
+    assert found.stretches == ((0, 0.4, 1.0), (0, 2.0, 3.0))
+    assert found.cost_g == pytest.approx(1.6)
 
 
 def test_a_resumed_job_may_move_on_or_wait_on_its_nodes() -> None:

@@ -18,9 +18,15 @@ def breaches(posed: Problem, *made: Stretch, gpus: int = 1) -> tuple[str, ...]:
     return violations(posed, placement(posed.surface, *made, gpus=gpus))
 
 
-def two(**given: object) -> Problem:
+def two(
+    *,
+    earliest_h: float = 0.0,
+    interruption: Interruption | None = RULES,
+    resumed_from: int | None = None,
+) -> Problem:
     """Two clusters, four hours, two hours of work, suspends free."""
-    return problem(surface({"a": [1] * 4, "b": [1] * 4}), 2, **({"interruption": RULES} | given))
+    on = surface({"a": [1] * 4, "b": [1] * 4})
+    return problem(on, 2, earliest_h=earliest_h, interruption=interruption, resumed_from=resumed_from)
 
 
 @pytest.mark.parametrize(
@@ -82,9 +88,9 @@ def test_room_is_checked_for_occupied_gpus() -> None:
 
 def test_room_is_checked_for_held_gpus() -> None:
     """A paused job that keeps its nodes needs them free; one that gives them back does not."""
-    given = {"capacity": {"a": [1, 0, 1, 1]}}
-    held = problem(surface({"a": [1] * 4}, hold={"a": 1.0}, **given), 2, interruption=RULES)
-    released = problem(surface({"a": [1] * 4}, **given), 2, interruption=RULES)
+    room = {"a": [1, 0, 1, 1]}
+    held = problem(surface({"a": [1] * 4}, hold={"a": 1.0}, capacity=room), 2, interruption=RULES)
+    released = problem(surface({"a": [1] * 4}, capacity=room), 2, interruption=RULES)
     made = (("a", 0, 1), ("a", 2, 3))
     assert breaches(held, *made) == ("a has 0 of 1 GPUs free at 2026-03-01T01:00:00Z",)
     assert breaches(released, *made) == ()

@@ -122,11 +122,12 @@ def test_emissions_are_additive_over_split_windows(rates: list[int], cut: int, s
 def test_scaling_the_intensity_scales_operational_and_leaves_embodied(factor: float) -> None:
     """Rates, holds and transfers scale with the grid; making the hardware does not."""
     on = surface({"a": [3, 5, 7], "b": [2, 9, 4]}, hold={"a": 2.0}, embodied=6, move_g=4.0)
-    grid = {
-        "run_g": {line: g if line == "embodied" else g * factor for line, g in on.run_g.items()},
-        "hold_g": {line: g if line == "embodied" else g * factor for line, g in on.hold_g.items()},
-    }
-    scaled = replace(on, **grid, move_g=on.move_g * factor)
+    scaled = replace(
+        on,
+        run_g={line: g if line == "embodied" else g * factor for line, g in on.run_g.items()},
+        hold_g={line: g if line == "embodied" else g * factor for line, g in on.hold_g.items()},
+        move_g=on.move_g * factor,
+    )
     made = (("a", 0, 0.5), ("a", 1, 2), ("b", 2, 2.7))
     one = price(problem(on, 2, interruption=RULES), placement(on, *made)).emissions
     other = price(problem(scaled, 2, interruption=RULES), placement(scaled, *made)).emissions

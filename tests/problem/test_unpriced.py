@@ -48,6 +48,12 @@ def test_a_dear_plan_with_less_unknown_beats_a_cheap_one_with_more() -> None:
     assert placed(problem(on, 3)) == (("b", 0, 3),)
 
 
+def test_half_a_minute_less_of_unknown_time_outweighs_any_price() -> None:
+    """0.01 h against 0.02 h, at a thousand times the emissions."""
+    on = surface({"a": [NAN, NAN, 1], "b": [NAN, 1000, 1000]}, edges=[0, 0.01, 0.02, 1.02], move_h=np.inf)
+    assert placed(problem(on, 1.02)) == (("b", 0, 1.02),)
+
+
 def test_a_pause_on_held_nodes_through_the_unknown_counts_as_unknown() -> None:
     """Holding through an hour without intensity is as unpriced as running in it, so the job runs."""
     on = surface({"a": [1, NAN, 1, 1]}, hold={"a": [0.5, NAN, 0.5, 0.5]})

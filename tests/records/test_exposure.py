@@ -1,0 +1,122 @@
+"""The integral of intensity over a stretch, and what its gaps are priced at."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scheduler.domain.errors import NotCovered
+from scheduler.records.exposure import (
+    AGAINST_COUNTERFACTUAL,
+    AGAINST_REAL,
+    exposure,
+    intensity_at,
+    month_start,
+    next_month,
+    series_of,
+)
+from tests.records.cases import at, make_series
+
+NAN = math.nan
+
+
+def test_partial_hours_count_by_their_part() -> None:
+    """Each interval weighs as long as the stretch lies in it."""
+    seen = exposure(make_series(values=[10, 20, 40]), at(0.25), at(2.5), gap_percentile=AGAINST_REAL)
+    assert 0.75 * 10 + 1 * 20 + 0.5 * 40 == pytest.approx(seen.total_g_h_per_kwh, abs=1e-12)
+    assert (2.25, 2.25) == (seen.hours_h, seen.known_h)
+
+
+def test_an_empty_stretch_has_no_exposure() -> None:
+    """Nothing times anything is nothing, in a gap too."""
+    assert 0.0 == exposure(make_series(values=[NAN]), at(0), at(0), gap_percentile=95).total_g_h_per_kwh
+
+
+@pytest.mark.parametrize(("percentile", "price"), [(AGAINST_REAL, 95.0), (AGAINST_COUNTERFACTUAL, 5.0)])
+def test_a_gap_is_priced_against_the_tool(percentile: float, price: float) -> None:
+    """High on the real side and low on the other: percentiles of what is known of the month."""
+    series = make_series(values=[NAN, 0, 50, 100])
+    seen = exposure(series, at(0), at(2), gap_percentile=percentile)
+    assert price == pytest.approx(seen.estimated_g_h_per_kwh)
+    assert (0.0, 1.0, 2.0) == (seen.known_g_h_per_kwh, seen.known_h, seen.hours_h)
+
+
+def test_hours_before_and_after_the_series_are_gaps() -> None:
+    """A table that ends too early prices the rest by what it knows."""
+    seen = exposure(make_series(values=[10, 10]), at(-1), at(4), gap_percentile=AGAINST_REAL)
+    assert (2.0, 5.0, 30.0) == pytest.approx((seen.known_h, seen.hours_h, seen.estimated_g_h_per_kwh))
+
+
+def test_each_gap_is_priced_by_its_own_month() -> None:
+    """A run over New Year does not price January's gap by December."""
+    start = datetime(2023, 12, 31, 22, tzinfo=UTC)
+    series = make_series(values=[100, NAN, NAN, 7], start=start)
+    seen = exposure(series, start, series.end, gap_percentile=AGAINST_REAL)
+    assert (107.0, 107.0) == pytest.approx((seen.known_g_h_per_kwh, seen.estimated_g_h_per_kwh))
+
+
+def test_a_month_of_which_nothing_is_known_takes_all_that_is() -> None:
+    """Rather another month's percentile than nothing."""
+    start = datetime(2023, 12, 31, 23, tzinfo=UTC)
+    series = make_series(values=[80, NAN], start=start)
+    seen = exposure(series, at(-64 * 24), at(-64 * 24 + 1), gap_percentile=AGAINST_REAL)
+    assert datetime(2024, 1, 1, tzinfo=UTC) == at(-64 * 24)
+    assert 80.0 == seen.estimated_g_h_per_kwh
+
+
+def test_a_zone_of_which_nothing_is_known_is_an_error() -> None:
+    """It is never priced at zero."""
+    with pytest.raises(NotCovered, match="FR"):
+        exposure(make_series(values=[NAN, NAN]), at(0), at(1), gap_percentile=AGAINST_REAL)
+
+
+def test_a_zone_that_is_not_there_is_an_error() -> None:
+    """And so is a zone without any series."""
+    with pytest.raises(NotCovered, match="CA-QC"):
+        series_of({"FR": make_series()}, "CA-QC")
+
+
+def test_the_intensity_of_an_instant_is_that_of_its_interval_or_the_gaps_price() -> None:
+    """Transfers take it."""
+    series = make_series(values=[10, NAN, 30])
+    found = [intensity_at(series, at(hour), gap_percentile=100) for hour in (0, 0.99, 1, 2, 3)]
+    assert [10.0, 10.0, 30.0, 30.0, 30.0] == found
+
+
+def test_levels_move_every_price() -> None:
+    """Low and high are the corners of the intensity, gaps included."""
+    series = make_series(values=[100, NAN])
+    low, high = (
+        exposure(series, at(0), at(2), gap_percentile=95, level=level).total_g_h_per_kwh for level in ("low", "high")
+    )
+    assert (170.0, 230.0) == pytest.approx((low, high))
+
+
+def test_months_begin_and_end_where_the_calendar_says() -> None:
+    """December is followed by January of the next year."""
+    last = datetime(2023, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
+    assert (datetime(2023, 12, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)) == (month_start(last), next_month(last))
+
+
+@given(
+    values=st.lists(st.floats(0, 1000) | st.just(NAN), min_size=1, max_size=30).filter(
+        lambda found: not all(math.isnan(value) for value in found)
+    ),
+    cuts=st.tuples(st.floats(-5, 40), st.floats(-5, 40), st.floats(-5, 40)).map(sorted),
+    percentile=st.sampled_from([5.0, 95.0]),
+)
+def test_exposure_is_additive_over_split_stretches(values: list[float], cuts: list[float], percentile: float) -> None:
+    """A stretch is worth its two parts, gaps and all, and no more is known of it than its length."""
+    series = make_series(values=values)
+    start, middle, end = (at(cut) for cut in cuts)
+    whole, first, last = (
+        exposure(series, a, b, gap_percentile=percentile) for a, b in ((start, end), (start, middle), (middle, end))
+    )
+    parts = first + last
+    assert whole.total_g_h_per_kwh == pytest.approx(parts.total_g_h_per_kwh, rel=1e-9, abs=1e-6)
+    assert whole.known_h == pytest.approx(parts.known_h, abs=1e-9)
+    assert 0 <= whole.known_h <= whole.hours_h
