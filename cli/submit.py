@@ -50,7 +50,7 @@ def submit(
     Examples:
       carbonsched submit examples/job.yaml
       carbonsched submit examples/job.yaml --set gpus=4 --set deadline=8h --wait
-      carbonsched submit --set gpus=1 --set duration=10m -- python train.py
+      carbonsched submit --set gpus=1 --set duration=10m --set home=france -- python train.py
       carbonsched submit examples/job.yaml --dry-run --json
     """
     from cli import jobs, wiring
@@ -70,13 +70,12 @@ def submit(
         _report(placed, job_id=None, quiet=quiet, as_json=as_json)
         return
     store = wiring.store()
-    row = _known(store, job.key)
-    if row is None:
-        package = _package(job, folder, store.folder.packages)
-        row, placed = _store(store, job, reference, package, placer)
-        _report(placed, job_id=row.id, quiet=quiet, as_json=as_json)
-    else:
+    package = _package(job, folder, store.folder.packages)
+    row, placed = _store(store, job, reference, package, placer)
+    if placed is None:
         _report_known(store, row, as_json=as_json)
+    else:
+        _report(placed, job_id=row.id, quiet=quiet, as_json=as_json)
     _see_to_it(no_serve=no_serve)
     if wait:
         raise typer.Exit(jobs.watch(store, row.id, timeout=None, live=not (quiet or as_json), serve_too=not no_serve))
@@ -139,18 +138,13 @@ def _package(job: Job, folder: Path, packages: Path) -> str | None:
     return snapshot(folder / Path(job.working_dir).expanduser(), job.excludes, packages).digest
 
 
-def _known(store: Store, key: str | None) -> JobRow | None:
-    """The job that was submitted with this key before."""
-    if key is None:
-        return None
-    with store.reading() as tx:
-        return tx.job_by_key(key)
-
-
 def _store(
     store: Store, job: Job, reference: dict[str, str], package: str | None, placer: PlanningPlacer
-) -> tuple[JobRow, Placed]:
-    """Plan and store the job in one transaction, so that two submits never count on the same GPUs."""
+) -> tuple[JobRow, Placed | None]:
+    """Plan and store the job in one transaction, so that two submits never count on the same GPUs.
+
+    Returns the job with its plan, or the one that was submitted with its key before, without.
+    """
     from cli import wiring
     from scheduler.domain.instant import parse_instant
     from scheduler.records.counterfactual import register
@@ -160,6 +154,9 @@ def _store(
     now = wiring.now()
     spec = job.model_dump_json(exclude_defaults=True)
     with store.writing() as tx:
+        known = None if job.key is None else tx.job_by_key(job.key)
+        if known is not None:
+            return known, None
         placed = placer.submitted(job, reference, now=now, taken=reservations(tx, now))
         window = placed.plan.assembled.limits
         row = JobRow(

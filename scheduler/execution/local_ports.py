@@ -5,9 +5,9 @@ Ray's defaults collide when two clusters share a machine: the second starts, and
 
 from __future__ import annotations
 
-import contextlib
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,8 @@ _FIRST: Final = 20000
 _END: Final = 32000  # below the ports that Linux hands out by itself, from 32768
 _STEP: Final = 200
 _FIXED: Final = 11
+_LOOPBACK: Final = "127.0.0.1"
+_CLAIM: Final = 11  # bound by us, not by Ray, while a cluster starts: two that start at once see each other
 _WORKERS: Final = (100, 199)
 
 
@@ -60,21 +62,35 @@ class Ports:
         return {"AUTOSCALER_METRIC_PORT": str(self.base + 9), "DASHBOARD_METRIC_PORT": str(self.base + 10)}
 
 
-def free_block(taken: Collection[int]) -> Ports:
-    """The first block in which every port is free, the blocks at `taken` left out.
+@contextmanager
+def free_block(taken: Collection[int]) -> Iterator[Ports]:
+    """The first block in which every port is free, the blocks at `taken` left out; nobody else gets it meanwhile.
 
     Raises:
         CarbonschedError: there is none.
     """
     for base in range(_FIRST, _END, _STEP):
-        if base not in taken and all(map(_is_free, Ports(base).all)):
-            return Ports(base)
+        with socket.socket() as claim:
+            if base not in taken and _binds(claim, "", base + _CLAIM) and all(map(_is_free, Ports(base).all)):
+                yield Ports(base)
+                return
     raise CarbonschedError(f"no free block of ports between {_FIRST} and {_END}", hint="stop what listens there")
 
 
 def _is_free(port: int) -> bool:
-    """Whether nothing is bound to `port` on any address of this machine."""
-    with socket.socket() as probe, contextlib.suppress(OSError):
-        probe.bind(("", port))
-        return True
-    return False
+    """Whether nobody listens on `port`; connections that have just ended are no hindrance to Ray either."""
+    for address in ("", _LOOPBACK):  # systems differ in whether one hides the other
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if not _binds(probe, address, port):
+                return False
+    return True
+
+
+def _binds(sock: socket.socket, address: str, port: int) -> bool:
+    """Whether `sock` could take the port."""
+    try:
+        sock.bind((address, port))
+    except OSError:
+        return False
+    return True

@@ -152,12 +152,12 @@ class LocalRay:
         """Start one head and wait for it; `undo` stops it again."""
         head.stop(say)  # what a head that died left behind
         taken = [other.base for other in self._heads() if other.base is not None]
-        ports = free_block(taken)
-        say(f"starting {head.name} ({head.zone}) at http://127.0.0.1:{ports.dashboard}")
-        undo.callback(head.stop, say)
         begun_s = self.clock.monotonic_s()
-        head.start(ports, self.environ)
-        head.wait_ready()
+        with free_block(taken) as ports:
+            say(f"starting {head.name} ({head.zone}) at http://127.0.0.1:{ports.dashboard}")
+            undo.callback(head.stop, say)
+            head.start(ports, self.environ)
+            head.wait_ready()
         took_s = self.clock.monotonic_s() - begun_s
         say(f"{head.name} is up after {took_s:.0f} s; its {GPUS} A100 are declared, not real")
 

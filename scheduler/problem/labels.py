@@ -65,8 +65,6 @@ NO_LABELS = Labels(
 
 def together(parts: Sequence[Labels]) -> Labels:
     """All of them in one."""
-    if len(parts) == 1:
-        return parts[0]
     return Labels(
         state=np.concatenate([part.state for part in parts]),
         progress_h=np.concatenate([part.progress_h for part in parts]),

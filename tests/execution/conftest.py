@@ -18,6 +18,7 @@ from scheduler.execution.local_ray import LocalRay
 from scheduler.execution.ray_http import RayHttp
 from scheduler.execution.ray_package import snapshot
 from scheduler.execution.ray_rest import RayRest
+from scheduler.records.evidence import outcome_name
 from tests.execution.agent_node import Node, tree
 from tests.execution.clusters import OBEDIENT, Launches
 from tests.execution.ray_answers import URL, FastClock
@@ -95,8 +96,8 @@ def launches(tmp_path_factory: pytest.TempPathFactory) -> Launches:
 
 
 @pytest.fixture(scope="session")
-def local_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRay]:
-    """Both local clusters, started once for all tests and stopped with a training still running in one."""
+def local_ray(tmp_path_factory: pytest.TempPathFactory, launches: Launches) -> Iterator[LocalRay]:
+    """Both local clusters, started once for all tests; they end with a training running, which saves itself."""
     root = tmp_path_factory.mktemp("local")
     home = root / "home"
     home.mkdir()
@@ -104,8 +105,13 @@ def local_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRay]:
     try:
         local.up()
         yield local
+        last = launches.new(env={"SAVES_FOR": "1"})
+        connected(local, "quebec").submit(last)
+        wait_until((Path(last.checkpoint_dir) / "started").exists, within_s=30)
     finally:
         local.down()
+    assert "1" == (Path(last.checkpoint_dir) / "saved").read_text()
+    assert (Path(f"{last.checkpoint_dir}.carbonsched") / outcome_name(last.sid)).exists()
     assert [] == [*home.iterdir()], "Ray wrote to the home folder"
 
 

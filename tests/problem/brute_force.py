@@ -21,9 +21,11 @@ def feasible_placements(problem: Problem) -> Iterator[Placement]:
     checkpoint_h = rules.checkpoint_h if rules else 0.0
 
     def restart_h(row: int, depth: int) -> float:
+        """Time before progress in a segment that comes after `depth` others. [h]"""
         return float(surface.restart_h[row]) if depth or problem.resumed_from is not None else 0.0
 
     def extend(done: list[tuple[str, float, float]], left_h: float) -> Iterator[Placement]:
+        """Every way to do what is left behind the segments `done`."""
         after = done[-1][2] if done else problem.earliest_h
         for row, name in enumerate(surface.clusters):
             speed = float(surface.speed[row])
@@ -38,6 +40,7 @@ def feasible_placements(problem: Problem) -> Iterator[Placement]:
                         yield from extend([*done, (name, start, end)], left_h - progress)
 
     def pieces() -> Iterator[Placement]:
+        """In one piece, starting or ending where a rate or a limit changes."""
         for row, name in enumerate(surface.clusters):
             length = restart_h(row, 0) + problem.work_h / float(surface.speed[row])
             ends = [start + length for start in points] + edges + [problem.deadline_h, problem.deadline_h - 0.07]

@@ -60,42 +60,22 @@ def least_g(
     most_suspends: int | None = None,
 ) -> float | None:
     """The least cost of `work_h` hours on hourly slots; `hold` holds nodes of a single cluster. [g]"""
-    clusters, slots = rates.shape
-    each = (clusters, slots)
-    p = Programme(on=each, part=each, start=each, first=each, at=each, last=(slots,), moved=(slots,), begun=(slots,),
-                  left=(slots,), held=(slots,))  # fmt: skip
-    on, part, start, first, at = (p.at[name] for name in ("on", "part", "start", "first", "at"))
-    last, moved, begun, left, held = (p.at[name] for name in ("last", "moved", "begun", "left", "held"))
+    clusters, slots = each = rates.shape
+    line = (slots,)
+    p = Programme(
+        on=each, part=each, start=each, first=each, at=each, last=line, moved=line, begun=line, left=line, held=line
+    )
     for s in range(slots):
-        p.add(*((1, on[c, s]) for c in range(clusters)), high=1)
-        p.add(*((1, at[c, s]) for c in range(clusters)), low=1, high=1)
-        p.add(*((1, on[c, s]) for c in range(clusters)), *((1, last[t]) for t in range(s)), high=1)
+        add_slot(p, s, clusters)
         for c in range(clusters):
-            p.add((1, on[c, s]), (-1, at[c, s]), high=0)
-            p.add((1, part[c, s]), (-1, on[c, s]), high=0)
-            p.add((1, part[c, s]), (-1, on[c, s]), (1, last[s]), low=0)
-            before = [(1.0, on[c, s - 1])] if s else []
-            p.add((1, start[c, s]), (-1, on[c, s]), *before, low=0)
-            p.add((1, start[c, s]), (-1, on[c, s]), high=0)
-            p.add((1, start[c, s]), *before, high=1)
-            p.add((1, first[c, s]), (-1, start[c, s]), high=0)
-            earlier = [(1.0, on[d, t]) for d in range(clusters) for t in range(s)]
-            p.add(*earlier, (slots, first[c, s]), high=slots)
-            if s:
-                p.add((1, moved[s]), (-1, at[c, s]), (1, at[c, s - 1]), low=0)
-            p.add((1, begun[s]), (-1, on[c, s]), low=0)
-            p.add((1, left[s]), (-1, on[c, s]), low=0)
-        if s:
-            p.add((1, begun[s]), (-1, begun[s - 1]), low=0)
-            p.add((1, left[s - 1]), (-1, left[s]), low=0)
-        p.add((1, held[s]), (-1, begun[s]), (-1, left[s]), *((1, on[c, s]) for c in range(clusters)), low=-1)
-    p.add(*((1, variable) for variable in last.tolist()), low=1, high=1)
-    p.add(*((1, variable) for variable in first.ravel().tolist()), low=1, high=1)
-    work = []
+            add_cluster_slot(p, c, s)
+    part, start, first, moved, held = (p.at[name] for name in ("part", "start", "first", "moved", "held"))
+    for once in (p.at["last"], first):
+        p.add(*((1, variable) for variable in once.ravel().tolist()), low=1, high=1)
+    work = [(speed[c], part[c, s]) for c in range(clusters) for s in range(slots)]
     for c in range(clusters):
-        for s in range(slots):
-            lost_h = restart_h + checkpoint_h
-            work += [(speed[c], part[c, s]), (-lost_h * speed[c], start[c, s]), (lost_h * speed[c], first[c, s])]
+        lost_h = (restart_h + checkpoint_h) * speed[c]
+        work += [(-lost_h, variable) for variable in start[c]] + [(lost_h, variable) for variable in first[c]]
     p.add(*work, low=work_h, high=work_h)
     if most_suspends is not None:
         p.add(*((1, variable) for variable in start.ravel().tolist()), high=most_suspends + 1)
@@ -104,3 +84,35 @@ def least_g(
     if hold is not None:
         cost |= {int(held[s]): float(hold[s]) for s in range(slots)}
     return p.minimum(cost, np.concatenate([part.ravel(), held]))
+
+
+def add_slot(p: Programme, s: int, clusters: int) -> None:
+    """At most one cluster runs, none behind the last slot; what is neither before nor behind the run is held."""
+    on, at, last, begun, left = (p.at[name] for name in ("on", "at", "last", "begun", "left"))
+    running = [(1.0, on[c, s]) for c in range(clusters)]
+    p.add(*running, high=1)
+    p.add(*((1.0, at[c, s]) for c in range(clusters)), low=1, high=1)
+    p.add(*running, *((1, last[t]) for t in range(s)), high=1)
+    if s:
+        p.add((1, begun[s]), (-1, begun[s - 1]), low=0)
+        p.add((1, left[s - 1]), (-1, left[s]), low=0)
+    p.add((1, p.at["held"][s]), (-1, begun[s]), (-1, left[s]), *running, low=-1)
+
+
+def add_cluster_slot(p: Programme, c: int, s: int) -> None:
+    """Slots are full but for the last; a start is a slot behind an empty one, the first has none before."""
+    on, part, start, first, at = (p.at[name] for name in ("on", "part", "start", "first", "at"))
+    before = [(1.0, on[c, s - 1])] if s else []
+    earlier = [(1.0, variable) for variable in on[:, :s].ravel().tolist()]
+    p.add((1, on[c, s]), (-1, at[c, s]), high=0)
+    p.add((1, part[c, s]), (-1, on[c, s]), high=0)
+    p.add((1, part[c, s]), (-1, on[c, s]), (1, p.at["last"][s]), low=0)
+    p.add((1, start[c, s]), (-1, on[c, s]), *before, low=0)
+    p.add((1, start[c, s]), (-1, on[c, s]), high=0)
+    p.add((1, start[c, s]), *before, high=1)
+    p.add((1, first[c, s]), (-1, start[c, s]), high=0)
+    p.add(*earlier, (on.shape[1], first[c, s]), high=on.shape[1])
+    if s:
+        p.add((1, p.at["moved"][s]), (-1, at[c, s]), (1, at[c, s - 1]), low=0)
+    p.add((1, p.at["begun"][s]), (-1, on[c, s]), low=0)
+    p.add((1, p.at["left"][s]), (-1, on[c, s]), low=0)

@@ -44,9 +44,7 @@ def assert_lines(expected: Emissions, actual: Emissions) -> None:
 def test_the_worked_case_of_the_model_comes_out() -> None:
     """8 GPUs for 100 hours at a flat 33 g/kWh: the figures that the design works out by hand."""
     made = account(make_job(), [run(FRANCE, 0, 100)], {"FR": make_series("FR", [33] * 100)})
-    assert (329.6, 150.4, 96.0) == pytest.approx(
-        (made.it_energy_kwh - 150.4, 150.4, made.facility_energy_kwh - made.it_energy_kwh), abs=1e-9
-    )
+    assert (329.6 + 150.4, 329.6 + 150.4 + 96.0) == pytest.approx((made.it_energy_kwh, made.facility_energy_kwh))
     assert (19.008, 8.2818) == pytest.approx((made.central.operational, made.central.embodied), abs=1e-4)
     assert 27.290 == pytest.approx(made.central.total, abs=1e-3)
 

@@ -99,7 +99,10 @@ def test_levels_move_every_price() -> None:
 def test_months_begin_and_end_where_the_calendar_says() -> None:
     """December is followed by January of the next year."""
     last = datetime(2023, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
-    assert (datetime(2023, 12, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)) == (month_start(last), next_month(last))
+    assert (datetime(2023, 12, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)) == (
+        month_start(last),
+        next_month(last),
+    )
 
 
 @given(
