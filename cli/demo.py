@@ -34,7 +34,7 @@ RUN: Final = (
     "interruptible.restart=4s",
     "home=france",
 )
-REAL: Final = ("duration=12h", "deadline=36h", "interruptible.checkpoint=2m", "interruptible.restart=5m", "home=france")
+REAL: Final = ("duration=12h", "deadline=36h", "interruptible.checkpoint=2m", "interruptible.restart=5m", "home=quebec")
 
 
 def demo(
@@ -86,7 +86,10 @@ def _story(stage: _Stage, examples: Path) -> None:
     stage.run("logs", "char-lm", "--tail", "12")
     stage.tell("What it really emitted, against what would have happened at home.")
     stage.run("report", "--job", "char-lm")
-    stage.tell("The same job over real hours on the yearly tables: they can choose a region, and say so of time.")
+    stage.tell(
+        "The same job over real hours, its home in Quebec, on the yearly tables: they can choose a region; of time "
+        "they say that waiting is expected to gain nothing."
+    )
     stage.run("plan", str(job), *_sets(REAL))
 
 

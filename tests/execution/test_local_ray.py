@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from cli import main
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.errors import CarbonschedError
 from scheduler.execution import local_head, local_process
@@ -242,3 +243,40 @@ def test_a_memory_that_cannot_be_read_is_told(local: LocalRay) -> None:
     with pytest.raises(CarbonschedError, match=r"quebec\.json cannot be read"):
         local.status()
     (folder / "quebec.json").unlink()
+
+
+@pytest.fixture
+def commands(local: LocalRay, monkeypatch: pytest.MonkeyPatch) -> LocalRay:
+    """The clusters of the stand-in, behind the command line."""
+    monkeypatch.setattr("cli.local._local", lambda: local)
+    return local
+
+
+def test_the_commands_print_data_on_stdout_and_talk_on_stderr(
+    commands: LocalRay, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One JSON object, or a table; what is going on can be followed meanwhile."""
+    assert 0 == main.run(["local", "up", "--json"])
+    out, err = capsys.readouterr()
+    quebec, france = json.loads(out)["clusters"]
+    assert ("quebec", True, 8, True) == (quebec["name"], quebec["up"], quebec["gpus_free"], quebec["simulated"])
+    assert france["file"] == str(commands.state_dir / "local" / "clusters" / "france.yaml")
+    assert ["starting quebec", "quebec is", "starting france", "france is"] == [
+        " ".join(line.split()[:2]) for line in err.splitlines()
+    ]
+    assert 0 == main.run(["local", "status"])
+    assert quebec["address"] in capsys.readouterr().out
+    assert 0 == main.run(["local", "down"])
+    assert ("", "stopping quebec\nstopping france\n") == capsys.readouterr()
+    assert 0 == main.run(["local", "down"])
+    assert ("", "no local cluster was up\n") == capsys.readouterr()
+
+
+def test_a_start_that_fails_is_two_lines(
+    commands: LocalRay, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error and the way out, no traceback."""
+    monkeypatch.setattr("cli.local._local", lambda: manner(commands, "q=dies"))
+    assert 1 == main.run(["local", "up"])
+    lines = capsys.readouterr().err.splitlines()
+    assert ["start", "error", "hint:"] == [line[:5] for line in lines]
