@@ -138,13 +138,14 @@ class _Stage:
 
     def run(self, *arguments: str) -> None:
         """Run one of our own commands as a user would; its failure ends the demo."""
+        import shlex
         import subprocess
 
         from carbonsched_entry import command
         from cli.console import say
         from scheduler.domain.errors import CarbonschedError
 
-        say(f"$ carbonsched {' '.join(arguments)}")
+        say(f"$ {shlex.join(['carbonsched', *arguments])}")
         began_s = self.clock.monotonic_s()
         code = subprocess.run([*command(), *arguments], env=self._environ, cwd=self.folder, check=False).returncode
         if code:

@@ -64,10 +64,10 @@ def submit(
     placer = wiring.placer(values, wiring.clusters(clusters))
     reference = placer.grid.reference(intensity_table or values.text("intensity_table") or None)
     if dry_run:
-        placed = placer.submitted(job, reference, now=wiring.now(), taken=())
+        draft = placer.submitted(job, reference, now=wiring.now(), taken=())
         with tempfile.TemporaryDirectory(prefix="carbonsched-") as scratch:
             _package(job, folder, Path(scratch))
-        _report(placed, job_id=None, quiet=quiet, as_json=as_json)
+        _report(draft, job_id=None, quiet=quiet, as_json=as_json)
         return
     store = wiring.store()
     package = _package(job, folder, store.folder.packages)

@@ -169,7 +169,7 @@ class LocalHead:
         running = self._remembered()
         if running is None:
             return False
-        if self.alive:
+        if self.alive and self.cluster_file.exists():
             self._stop_jobs(running, say)
         local_process.end(running.process, running.mark, self.clock, within=END_WITHIN)
         shutil.rmtree(self.temp, ignore_errors=True)

@@ -24,6 +24,7 @@ MARK_ENV: Final = "CARBONSCHED_LOCAL"
 """Environment variable that marks whatever a local cluster starts."""
 
 _POLL: Final = timedelta(milliseconds=100)
+_FOLLOW_WITHIN: Final = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +66,18 @@ def family(first: Process, mark: str) -> set[Process]:
 
 
 def end(first: Process, mark: str, clock: Clock, *, within: timedelta) -> None:
-    """End a family: SIGTERM to the first, or to all where it is gone; SIGKILL to what is left `within` that time."""
+    """End a family: SIGTERM to the first, who ends the others; to those it left behind; SIGKILL after `within`."""
     known = family(first, mark)
-    _signal({first} & known or known, signal.SIGTERM)
 
     def left() -> set[Process]:
         """Who of them, or of those they started since, still runs."""
         return family(first, mark) | (known & {row.process for row in _listed()})
 
-    if not _wait(lambda: not left(), clock, within):
+    _signal({first} & known, signal.SIGTERM)
+    _wait(lambda: first not in left(), clock, within)
+    if not _wait(lambda: not left(), clock, _FOLLOW_WITHIN):
+        _signal(left(), signal.SIGTERM)
+    if not _wait(lambda: not left(), clock, _FOLLOW_WITHIN):
         while remaining := left():
             _signal(remaining, signal.SIGKILL)
             clock.sleep(_POLL)

@@ -90,6 +90,7 @@ class LocalRay:
                     head.wait_ready()
                     say(f"{head.name} is already up at {head.address}")
             with ExitStack() as undo:
+                undo.callback(self._drop_temp)
                 for head in down:
                     self._start(head, undo, say)
                 undo.pop_all()
@@ -104,7 +105,7 @@ class LocalRay:
                     say(f"stopping {head.name}")
                 if head.stop(say):
                     stopped.append(head.name)
-            shutil.rmtree(self._temp, ignore_errors=True)
+            self._drop_temp()
             return tuple(stopped)
 
     def status(self) -> tuple[LocalCluster, ...]:
@@ -121,6 +122,11 @@ class LocalRay:
         """A short folder of this account and this state folder alone, for Ray's sockets."""
         whose = f"{os.getuid()}:{self.state_dir.resolve()}"
         return self.temp_root / f"cs-{hashlib.sha256(whose.encode()).hexdigest()[:8]}"
+
+    def _drop_temp(self) -> None:
+        """Remove the folder for Ray's sockets unless a cluster still uses it."""
+        if not any(head.alive for head in self._heads()):
+            shutil.rmtree(self._temp, ignore_errors=True)
 
     def _heads(self) -> list[LocalHead]:
         """The heads, started or not."""

@@ -19,7 +19,7 @@ from scheduler.records.exposure import AGAINST_COUNTERFACTUAL, AGAINST_REAL
 from scheduler.records.gather import JobHistory
 from scheduler.records.home_run import home_run, useful_length
 from scheduler.records.terms import Term, terms_of
-from scheduler.reporting.words import NOTHING_RAN
+from scheduler.reporting.words import NOTHING_RAN, share_text
 
 LEAST_COVERAGE: Final = 0.95
 """Share of hours with known intensity, and of reserved hours with evidence, under which no difference is given. [-]"""
@@ -182,11 +182,12 @@ def _unfit(real: Account, other: Counterfactual, intensity: Mapping[str, Intensi
     """Why the difference may not be stated, empty where it may."""
     if any(series.kind == "forecast" for series in intensity.values()):
         return "an intensity is a forecast, and only what was observed can be accounted"
+    needed = share_text(LEAST_COVERAGE)
     known = min(real.intensity_coverage, other.account.intensity_coverage)
     if known < LEAST_COVERAGE:
-        return f"only {known:.0%} of the hours have a known intensity, {LEAST_COVERAGE:.0%} are needed"
+        return f"only {share_text(known)} of the hours have a known intensity, {needed} are needed"
     if real.run_coverage < LEAST_COVERAGE:
-        return f"only {real.run_coverage:.0%} of the reserved hours have evidence, {LEAST_COVERAGE:.0%} are needed"
+        return f"only {share_text(real.run_coverage)} of the reserved hours have evidence, {needed} are needed"
     return ""
 
 

@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from scheduler.domain.emissions import LINES
 from scheduler.domain.instant import format_instant, hours_between
 from scheduler.records.accounts import Account
 from scheduler.records.difference import Difference
 from scheduler.reporting.job_report import JobReport
-from scheduler.reporting.words import LIMITS, NO_PLAN_PRICE, NOTHING_RAN
+from scheduler.reporting.words import LIMITS, NO_PLAN_PRICE, NOTHING_RAN, share_text
 
 if TYPE_CHECKING:
     # A mass is shown without pandas, which the sums of a period load.
     from scheduler.reporting.period_report import PeriodReport, Totals
 
 
+_WHOLE_FROM: Final = 999.5
+"""From here on three significant digits hold no decimals."""
+
+
 def kg_text(mass_kg: float) -> str:
-    """A mass in kilograms with three significant digits, never a bare 0 for something small."""
-    return f"{mass_kg:,.0f}" if abs(mass_kg) >= 1000 else f"{mass_kg:.3g}"  # noqa: PLR2004  # where decimals stop telling
+    """A mass in kilograms, never a bare 0 for something small. [kg]"""
+    return _digits(mass_kg)
+
+
+def _digits(value: float) -> str:
+    """Three significant digits, whole numbers where that is more."""
+    return f"{value:,.0f}" if abs(value) >= _WHOLE_FROM else f"{value:.3g}"
 
 
 def report_markdown(report: PeriodReport) -> str:
     """The whole report."""
     since = format_instant(report.since) if report.since else "the first job"
     until = format_instant(report.until) if report.until else "now"
+    made = f"Made {format_instant(report.made_at)}, carbonsched {report.version}"
     parts = [
         "# Emissions report: PROVISIONAL",
-        f"Jobs submitted from {since} to {until}. Made {format_instant(report.made_at)}, carbonsched {report.version}.",
+        f"Jobs submitted from {since} to {until}. {made}; {report.draws:,} draws, seed {report.seed}.",
         "" if report.jobs else "No jobs were submitted in this period.",
         _totals("Real clusters", report.real),
         _totals("Simulated clusters (declared hardware; never added to the above)", report.simulated),
@@ -45,12 +55,12 @@ def _totals(title: str, totals: Totals) -> str:
     if not totals.jobs:
         return ""
     mass = _with_range(totals.emissions_kg["total"], totals.low_kg, totals.high_kg)
-    energy = f"{totals.it_energy_kwh:.3g} kWh of IT energy (modelled)"
-    lines = [f"## {title}", f"{_jobs(totals.jobs)}, {totals.gpu_hours:.3g} GPU-h reserved, {energy}: {mass}."]
+    energy = f"{_digits(totals.it_energy_kwh)} kWh of IT energy (modelled)"
+    lines = [f"## {title}", f"{_jobs(totals.jobs)}, {_digits(totals.gpu_hours)} GPU-h reserved, {energy}: {mass}."]
     if totals.unpriced:
         lines.append(f"**{_jobs(totals.unpriced)} ran and could not be priced: the sums are too low.**")
     if totals.difference is not None:
-        lines.append(f"Against home, {_jobs(totals.compared)} compared: {_verdict(totals.difference)}")
+        lines.append(f"Against home, {totals.compared} of {_jobs(totals.jobs)} compared: {_verdict(totals.difference)}")
     return "\n\n".join(lines)
 
 
@@ -69,7 +79,7 @@ def _projects(report: PeriodReport) -> str:
     if not report.by_project:
         return ""
     rows = [
-        (str(r["project"]), str(r["jobs"]), f"{r['gpu_hours']:.3g}", kg_text(float(str(r["total_kg"]))))
+        (str(r["project"]), str(r["jobs"]), _digits(float(str(r["gpu_hours"]))), kg_text(float(str(r["total_kg"]))))
         for r in report.by_project
     ]
     return "## By project (real clusters)\n\n" + _table(("project", "jobs", "GPU-h", "kg CO2e"), rows)
@@ -103,16 +113,19 @@ def _footprint(job: JobReport, account: Account) -> str:
     planned = f"no figure, {NO_PLAN_PRICE}" if job.planned_kg is None else f"{kg_text(job.planned_kg)} kg"
     mass = _with_range(real["total"], account.emissions["low"].total, account.emissions["high"].total)
     energy = (
-        f"GPUs {account.gpu_energy_kwh:.3g} kWh, IT {account.it_energy_kwh:.3g} kWh, "
-        f"facility {account.facility_energy_kwh:.3g} kWh"
+        f"GPUs {_digits(account.gpu_energy_kwh)} kWh, IT {_digits(account.it_energy_kwh)} kWh, "
+        f"facility {_digits(account.facility_energy_kwh)} kWh"
     )
+    known = share_text(account.intensity_coverage)
     notes = [
         f"Footprint {mass}; planned {planned}.",
         f"Energy is modelled ({account.energy_source}), 0 % of it measured: {energy}.",
-        f"Intensity: {job.basis}, {'; '.join(job.sources)}; {account.intensity_coverage:.0%} of the hours known.",
+        f"Intensity: {job.basis}, {'; '.join(job.sources)}; {known} of the hours known.",
     ]
     if account.run_coverage < 1:
-        notes.append(f"{account.run_coverage:.0%} of the reserved hours have evidence; the rest counts as running.")
+        notes.append(
+            f"{share_text(account.run_coverage)} of the reserved hours have evidence; the rest counts as running."
+        )
     if account.estimated_kg:
         notes.append(f"{kg_text(account.estimated_kg)} kg of it is estimated, where the intensity has gaps.")
     return _table(("line", "realised [kg]", at_home), rows) + "\n\n" + _bullets("", notes)

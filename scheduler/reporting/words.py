@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 LIMITS: Final = (
@@ -22,3 +23,12 @@ NOT_ENDED: Final = "it has not ended"
 INDISTINGUISHABLE: Final = "no figure is given of what cannot be told from nothing"
 FROM_THE_FIRST: Final = "from the first job on"
 UP_TO_NOW: Final = "up to when the report was made"
+
+
+def share_text(share: float) -> str:
+    """A share in percent, cut and not rounded: 94.99 % is not 95. [-]"""
+    return f"{math.floor(1000 * share + _DUST) / 10:g} %"
+
+
+_DUST: Final = 1e-9
+"""What floating point may lack of a round figure."""

@@ -1,7 +1,8 @@
 """Stands in for the Python that runs `ray start`: the same flags and answers, none of the weight.
 
 Run as that interpreter would be. FAKE_RAY says which clusters misbehave, by the letter their folder ends in:
-``q=dies``, ``f=hangs`` (never ready) or ``f=stubborn`` (ignores SIGTERM and leaves an orphan).
+``q=dies``, ``f=hangs`` (never ready), ``f=stubborn`` (ignores SIGTERM and leaves an orphan), ``q=busy`` (has a job
+that ends when stopped), ``q=clings`` (has one that never ends) or ``q=deaf`` (fails when asked for jobs).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 FLAGS = dict(word.removeprefix("--").split("=", 1) for word in sys.argv if "=" in word)
 TEMP = Path(FLAGS["temp-dir"])
 MANNER = dict(pair.split("=") for pair in os.environ.get("FAKE_RAY", "").split(",") if pair).get(TEMP.name, "")
-ANSWERS = {
+ANSWERS: dict[str, object] = {
     "/api/version": {"ray_version": "fake", "session_name": "session_fake"},
     "/nodes": {
         "data": {
@@ -27,7 +28,7 @@ ANSWERS = {
             "nodeLogicalResources": {"n": "0.0/8.0 GPU"},
         }
     },
-    "/api/jobs/": [],
+    "/api/jobs/": [{"submission_id": "a", "status": "RUNNING"}] if MANNER in ("busy", "clings") else [],
     "/api/local_raylet_healthz": "success",
 }
 
@@ -39,9 +40,17 @@ class Dashboard(BaseHTTPRequestHandler):
         """One of the known answers."""
         token = Path(os.environ["RAY_AUTH_TOKEN_PATH"]).read_text().strip()
         known = self.headers["Authorization"] == f"Bearer {token}"
-        self.send_response((200 if MANNER != "hangs" else 503) if known else 401)
+        fails = MANNER == "hangs" or (MANNER == "deaf" and self.path == "/api/jobs/")
+        self.send_response((503 if fails else 200) if known else 401)
         self.end_headers()
         self.wfile.write(json.dumps(ANSWERS[self.path.partition("?")[0]]).encode())
+
+    def do_POST(self) -> None:
+        """A stop, the only thing that is asked for."""
+        if MANNER == "busy" and self.path == "/api/jobs/a/stop":
+            ANSWERS["/api/jobs/"] = [{"submission_id": "a", "status": "STOPPED"}]
+        self.send_response(200)
+        self.end_headers()
 
     def log_message(self, *_: object) -> None:
         """Stay quiet."""

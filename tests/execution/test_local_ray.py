@@ -174,6 +174,7 @@ def test_an_interrupt_in_the_middle_undoes_everything(local: LocalRay) -> None:
     with pytest.raises(KeyboardInterrupt):
         local.up(interrupt)
     assert [] == pids(local)
+    assert [] == [*local.temp_root.iterdir()]
 
 
 def test_a_cluster_that_will_not_end_is_killed_with_its_orphans(
@@ -188,6 +189,45 @@ def test_a_cluster_that_will_not_end_is_killed_with_its_orphans(
     until(lambda: len(local_process.family(first, mark)) >= 3)
     local.down()
     assert set() == local_process.family(first, mark)
+
+
+@pytest.mark.parametrize(
+    ("fake", "said"),
+    [
+        ("q=busy", ["quebec: asked 1 running to save and stop"]),
+        ("q=clings", ["quebec: asked 1 running to save and stop", "quebec: 1 still running after 0 s, killed"]),
+        ("q=deaf", ["it answered 503: []; its jobs are killed"]),
+        ("", []),
+    ],
+)
+def test_jobs_are_asked_to_save_before_their_cluster_ends(
+    local: LocalRay, monkeypatch: pytest.MonkeyPatch, fake: str, said: list[str]
+) -> None:
+    """And where that does not help, or cannot be asked, it ends all the same."""
+    monkeypatch.setattr(local_head, "SAVE_WITHIN", local_head._POLL)
+    manner(local, fake).up()
+    heard: list[str] = []
+    local.down(heard.append)
+    assert said == [text.rpartition("01: ")[2] for text in heard[1:-1]]
+
+
+def test_a_start_that_was_cut_short_is_told_and_finished(local: LocalRay) -> None:
+    """As after a SIGKILL of the command."""
+    france = local.up()[1]
+    france.file.unlink()
+    assert "its start was cut short" in local.status()[1].problem
+    assert france == local.up()[1]
+
+
+def test_a_cluster_that_cannot_be_asked_says_why(local: LocalRay) -> None:
+    """It is up, and something is wrong."""
+    local.up()
+    token = local.state_dir / "local" / "quebec.token"
+    token.chmod(0o644)
+    quebec = local.status()[0]
+    assert (True, 0) == (quebec.up, quebec.gpus_total)
+    assert "is open to others" in quebec.problem
+    token.chmod(0o600)
 
 
 def test_a_cluster_that_died_is_told_and_started_anew(local: LocalRay, until: Until) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import datetime
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ from scheduler.domain.emissions import LINES, Emissions
 from scheduler.domain.errors import NotCovered
 from scheduler.domain.estimate import LEVELS
 from scheduler.records.accounts import Account, account
-from scheduler.records.attempts import Attempt
+from scheduler.records.attempts import Attempt, EndedBy, RunKnownBy
 from tests.records.cases import at, make_cluster, make_job, make_series, run
 
 FRANCE = make_cluster()
@@ -117,8 +118,7 @@ def test_a_pause_that_lasts_is_held_up_to_now() -> None:
 
 def test_every_attempt_counts_however_it_ended() -> None:
     """Failed, cancelled, interrupted and unseen hours are in the footprint as successful ones are."""
-    ends = ("itself", "plan", "person", "infrastructure", "nobody")
-    kgs = {account(make_job(), [run(FRANCE, 0, 1, ended_by=end)], GRID).central.total for end in ends}
+    kgs = {account(make_job(), [run(FRANCE, 0, 1, ended_by=end)], GRID).central.total for end in get_args(EndedBy)}
     assert 1 == len(kgs)
 
 
@@ -207,8 +207,8 @@ def attempts_of(draw: st.DrawFn) -> list[Attempt]:
     found = []
     for granted, started, ended, released in zip(*(cuts[n::4] for n in range(4)), strict=False):
         cluster: Cluster = draw(st.sampled_from([FRANCE, QUEBEC]))
-        end = draw(st.sampled_from(["itself", "plan", "person", "infrastructure"]))
-        known = draw(st.sampled_from(["outcome", "nothing"]))
+        end: EndedBy = draw(st.sampled_from(get_args(EndedBy)))
+        known: RunKnownBy = draw(st.sampled_from(get_args(RunKnownBy)))
         found.append(run(cluster, started, ended, reserved=(granted, released), ended_by=end, known_by=known))
     return found
 

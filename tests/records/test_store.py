@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from scheduler.domain.errors import InvalidInput, StoreError
 from scheduler.records.schema import SCHEMA_VERSION
 from scheduler.records.state_folder import StateFolder
 from scheduler.records.store import Store, open_store
+from scheduler.records.transaction import Transaction
 from tests.records.cases import at, make_row
 
 ROOT = Path(__file__).parents[2]
@@ -75,9 +77,8 @@ def test_an_error_undoes_all_of_a_transaction(store: Store) -> None:
 
 def test_our_own_errors_pass_unchanged(store: Store) -> None:
     """What a caller is told in a transaction is what was raised."""
-    with pytest.raises(InvalidInput, match="key"), store.writing() as tx:
-        tx.add_job(make_row(job_id="a"))
-        raise InvalidInput("key")
+    with pytest.raises(InvalidInput, match="unknown job"), store.writing() as tx:
+        tx.job("nobody")
 
 
 def test_a_reader_never_waits_for_a_writer(store: Store) -> None:
@@ -190,16 +191,21 @@ def test_a_damaged_database_is_named(store: Store, folder: StateFolder) -> None:
 def test_a_database_that_may_not_be_written_is_named(store: Store) -> None:
     """SQLite's own switch stands for a disk mounted to be read."""
     with pytest.raises(StoreError, match="readonly") as caught, store.writing() as tx:
-        tx.connection.exec_driver_sql("PRAGMA query_only = ON")
-        tx.add_job(make_row())
+        write_into_read_only(tx)
     assert "permissions" in caught.value.hint
+
+
+def write_into_read_only(tx: Transaction) -> None:
+    """Write where the connection was told not to."""
+    tx.connection.exec_driver_sql("PRAGMA query_only = ON")
+    tx.add_job(make_row())
 
 
 def test_a_folder_where_the_database_should_be_is_named(folder: StateFolder) -> None:
     """An error that nobody foresaw has a way out too."""
     folder.root.mkdir()
     folder.database.mkdir()
-    with pytest.raises(StoreError, match="carbonsched.db") as caught:
+    with pytest.raises(StoreError, match=r"carbonsched\.db") as caught:
         open_store(folder)
     assert caught.value.hint
 
@@ -214,4 +220,5 @@ def test_commits_survive_a_crash_of_the_machine(store: Store, folder: StateFolde
     assert ["wal", 2, 1] == found
     with pytest.raises(StoreError, match="FOREIGN KEY"), store.writing() as tx:
         tx.add_event("nobody", at(0), "submitted", "")
-    assert "ok" == sqlite3.connect(folder.database).execute("PRAGMA integrity_check").fetchone()[0]
+    with closing(sqlite3.connect(folder.database)) as connection:
+        assert "ok" == connection.execute("PRAGMA integrity_check").fetchone()[0]

@@ -96,9 +96,10 @@ def test_other_hardware_with_durations_by_model_is_compared_by_their_ratio() -> 
 
 def test_a_home_too_small_is_not_comparable() -> None:
     """It could never have run the job."""
-    assert "not comparable: france never has the GPUs that it used" == report(
-        make_history([run(AWAY, 0, 1)]), start_h=None
-    ).no_difference
+    assert (
+        "not comparable: france never has the GPUs that it used"
+        == report(make_history([run(AWAY, 0, 1)]), start_h=None).no_difference
+    )
 
 
 @pytest.mark.parametrize(("home_simulated", "away_simulated"), [(True, False), (False, True)])
@@ -145,17 +146,17 @@ def test_too_many_gaps_allow_no_difference() -> None:
     """Under 95 % of the hours known, on either side, the figures of the footprint stand alone."""
     holes = make_series("CA-QC", [30, 30, math.nan] * 80)
     made = report(make_history([run(AWAY, 0, 3)]), {**GRID, "CA-QC": holes})
-    assert "only 67% of the hours have a known intensity, 95% are needed" == made.no_difference
+    assert "only 66.6 % of the hours have a known intensity, 95 % are needed" == made.no_difference
     holes = make_series("FR", [30, 30, math.nan] * 80)
     made = report(make_history([run(AWAY, 0, 3)]), {**GRID, "FR": holes})
-    assert "only 67% of the hours have a known intensity, 95% are needed" == made.no_difference
+    assert "only 66.6 % of the hours have a known intensity, 95 % are needed" == made.no_difference
 
 
 def test_unseen_hours_allow_no_difference() -> None:
     """What nobody saw run is in the footprint and in no claim."""
     made = report(make_history([run(AWAY, 0, 1), run(AWAY, 1, 2, known_by="nothing")]))
     assert made.account is not None
-    assert "only 50% of the reserved hours have evidence, 95% are needed" == made.no_difference
+    assert "only 50 % of the reserved hours have evidence, 95 % are needed" == made.no_difference
 
 
 def test_a_forecast_allows_no_difference() -> None:
