@@ -26,8 +26,12 @@ def up(as_json: Json = False) -> None:
     Examples:
       carbonsched local up
     """
+    import signal
+
     from cli.console import say
 
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # a start that is cut short is undone, however it is cut
     _print(_local().up(say=say), as_json=as_json)
 
 

@@ -146,7 +146,7 @@ Duration = Annotated[
 Figure = Annotated[
     Estimate,
     BeforeValidator(_estimate),
-    PlainSerializer(_estimate_out),
+    PlainSerializer(_estimate_out, return_type=object),
     WithJsonSchema(
         {
             "anyOf": [

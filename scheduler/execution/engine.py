@@ -197,7 +197,7 @@ class Engine:
         """Close a segment whose entrypoint never ran."""
         said = view.observation
         why = " ".join((said.message if said else "").split())[:300] or "its cluster could not start it"
-        infrastructure = said is not None and said.error_type.startswith(INFRASTRUCTURE)
+        infrastructure = said is not None and said.error_type in INFRASTRUCTURE
         verdict = unstarted(view.job, why, infrastructure=infrastructure)
         return self._close(view.job, segment, verdict, released_at=self.clock.now())
 

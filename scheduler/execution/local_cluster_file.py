@@ -31,7 +31,7 @@ def cluster_text(name: str, zone: str, *, address: str, token_file: Path, storag
         python: interpreter that runs the agent.
     """
     preset = A100.cluster(zone=zone, gpus=GPUS)
-    declared = preset.model_dump(mode="json", exclude_defaults=True, warnings=False)  # it knows no number-or-mapping
+    declared = preset.model_dump(mode="json", exclude_defaults=True)
     sources = {**A100.sources, "pue": _PUE_SOURCE}
     mapping = {
         "version": 1,

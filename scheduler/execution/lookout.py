@@ -18,9 +18,13 @@ from scheduler.records.evidence import Outcome
 from scheduler.records.rows import JobRow, JobState, PlanRow, SegmentRow
 from scheduler.records.store import Store
 
-INFRASTRUCTURE: Final = ("JOB_SUPERVISOR",)
-"""How Ray's error types begin where the cluster itself could not start the entrypoint."""
-_ENVIRONMENT: Final = ("RUNTIME_ENV", "JOB_ENTRYPOINT_COMMAND_START")
+INFRASTRUCTURE: Final = (
+    "JOB_SUPERVISOR_ACTOR_START_TIMEOUT",
+    "JOB_SUPERVISOR_ACTOR_START_FAILURE",
+    "JOB_SUPERVISOR_ACTOR_UNSCHEDULABLE",
+)
+"""Ray's error types where the cluster could not start the entrypoint; one whose supervisor died may still run."""
+_ENVIRONMENT: Final = ("RUNTIME_ENV_SETUP_FAILURE", "JOB_ENTRYPOINT_COMMAND_START_ERROR")
 _AGENT_NOT_RUN: Final = (126, 127)
 """Exit codes of a shell that could not run the agent."""
 _BACKOFF_S: Final = (2.0, 60.0)
@@ -174,5 +178,5 @@ def _never_ran(observation: Observation) -> bool:
     """Whether the cluster says that the training cannot have run."""
     if observation.status != "failed":
         return False
-    blamed = observation.error_type.startswith(INFRASTRUCTURE + _ENVIRONMENT)
+    blamed = observation.error_type in INFRASTRUCTURE + _ENVIRONMENT
     return blamed or observation.exit_code in _AGENT_NOT_RUN

@@ -53,7 +53,7 @@ def home_starts(requests: Iterable[Request]) -> dict[str, datetime]:
         if request.gpus > request.home_gpus:
             continue
         start = request.not_before if gate is None else max(request.not_before, gate)
-        while ends and (ends[0][0] <= start or used + request.gpus > request.home_gpus):
+        while used + request.gpus > request.home_gpus:
             end, width = heapq.heappop(ends)
             used -= width
             start = max(start, end)

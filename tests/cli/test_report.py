@@ -107,9 +107,8 @@ def test_the_figures_come_from_the_evidence_and_the_table(store: Store, capsys: 
     """Two hours of 8 GPUs at 600 W and 30 g/kWh, by the worked hardware; against 300 g at home."""
     made = read(capsys=capsys)
     moved = made["jobs"][0]
-    assert ("aaaa", 2 * 8 * 0.412 * 30 / 1000) == (
-        moved["job_id"], pytest.approx(moved["footprint"]["emissions_kg"]["dynamic"], abs=1e-12),
-    )  # fmt: skip
+    assert "aaaa" == moved["job_id"]
+    assert 2 * 8 * 0.412 * 30 / 1000 == pytest.approx(moved["footprint"]["emissions_kg"]["dynamic"], abs=1e-12)
     assert 2 * 8 * 0.412 * 1.2 * 270 / 1000 == pytest.approx(moved["reduced_allocated"]["central_kg"])
     assert (0.5, "reduced", "2024-03-05T01:00:00Z") == (
         moved["planned_kg"], moved["reduced_allocated"]["verdict"], moved["counterfactual"]["start"],
@@ -170,34 +169,30 @@ def test_a_report_is_written_to_a_file(store: Store, place: Path, capsys: pytest
     assert written.endswith("\n")
 
 
-@pytest.mark.parametrize(
-    ("options", "code", "error", "hint"),
-    [
-        (("--json", "--markdown"), 2, "--json and --markdown", "one of the two"),
-        (("--since", "2024-03-05"), 2, "--since '2024-03-05' is not an ISO 8601", "2026-03-01T06:00:00Z"),
-        (("--until", "2024-03-05T10:00:00"), 2, "--until 2024-03-05T10:00:00 has no time zone", "offset"),
-        (("--since", ""), 2, "--since ''", "2026-03-01T06:00:00Z"),
-        (
-            ("--since", "2024-03-05T10:00:00Z", "--until", "2024-03-05T10:00:00Z"),
-            2,
-            "is not before --until",
-            "its start, not its end",
-        ),
-        (("--job", "zzzz"), 2, "unknown job 'zzzz'", "aaaa, bbbb, cccc"),
-        (("--job", "aaaa", "--since", "2024-03-06T00:00:00Z"), 2, "outside the period", "--since and --until"),
-        (("--output", "no/such/folder/x.md"), 1, "no/such/folder/x.md cannot be written", "another file"),
-        (("--output", "."), 1, "cannot be written", "another file"),
-    ],
-)
+REFUSED = [
+    (("--json", "--markdown"), 2, "--json and --markdown", "one of the two"),
+    (("--since", "2024-03-05"), 2, "--since '2024-03-05' is not an ISO 8601", "2026-03-01T06:00:00Z"),
+    (("--until", "2024-03-05T10:00:00"), 2, "--until 2024-03-05T10:00:00 has no time zone", "offset"),
+    (("--since", ""), 2, "--since ''", "2026-03-01T06:00:00Z"),
+    (
+        ("--since", "2024-03-05T10:00:00Z", "--until", "2024-03-05T10:00:00Z"),
+        2,
+        "is not before --until",
+        "its start, not its end",
+    ),
+    (("--job", "zzzz"), 2, "unknown job 'zzzz'", "aaaa, bbbb, cccc"),
+    (("--job", "aaaa", "--since", "2024-03-06T00:00:00Z"), 2, "outside the period", "--since and --until"),
+    (("--output", "no/such/folder/x.md"), 1, "no/such/folder/x.md cannot be written", "another file"),
+    (("--output", "."), 1, "cannot be written", "another file"),
+]
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=lambda case: " ".join(case[0]))
 def test_what_cannot_be_meant_is_refused_with_the_way_out(
-    store: Store,
-    capsys: pytest.CaptureFixture[str],
-    options: tuple[str, ...],
-    code: int,
-    error: str,
-    hint: str,
+    store: Store, capsys: pytest.CaptureFixture[str], case: tuple[tuple[str, ...], int, str, str]
 ) -> None:
     """One line that names the thing, one that says what to do; nothing on stdout."""
+    options, code, error, hint = case
     found = refused(*options, capsys=capsys)
     assert code == found[0]
     assert error in found[1]

@@ -475,6 +475,17 @@ def test_a_supervisor_that_never_came_is_tried_again(new_world: NewWorld) -> Non
     assert (world.job.failures, world.job.interruptions) == (0, 1)
 
 
+def test_a_dead_supervisor_may_have_left_the_training_alive(new_world: NewWorld) -> None:
+    """Ray calls the job failed, but only outcome or lease says that it is over."""
+    world = new_world(stretch("one", 0, 3))
+    world.at(0)
+    world.at(0.1)
+    world.one.status[FIRST] = "failed"
+    world.one.error_type = "JOB_SUPERVISOR_ACTOR_DIED"
+    world.at(0.2)
+    assert (world.job.state, world.segments[0].phase) == (JobState.RUNNING, "granted")
+
+
 def test_samples_are_brought_home_while_it_runs(new_world: NewWorld) -> None:
     """What the agent wrote is ours before the cluster can take it away."""
     world = new_world(stretch("one", 0, 3))

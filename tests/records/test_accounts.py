@@ -153,6 +153,7 @@ def test_an_exclusive_job_pays_for_whole_nodes() -> None:
         (made.it_energy_kwh, made.reserved_gpu_h, made.ran_gpu_h)
     )
     assert 8 * FRANCE_EMBODIED_G / 1000 == pytest.approx(made.central.embodied)
+    assert 1.0 == made.intensity_coverage
 
 
 def test_data_travel_once_to_each_cluster_that_they_are_not_on() -> None:

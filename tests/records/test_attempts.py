@@ -90,6 +90,13 @@ def test_a_node_whose_clock_is_an_hour_off_costs_no_more_than_one_that_is_right(
     assert made.ran[1] <= made.reserved[1] <= at(2)
 
 
+def test_gpus_seen_in_use_were_reserved_whatever_the_node_dated() -> None:
+    """A release that a slow clock put an hour early is no earlier than the last sight of the run."""
+    made = of(make_segment(released_at=at(0.9), seen_at=at(1.95)), make_outcome(-1.0, 0.9))
+    assert made is not None
+    assert ((at(0), at(1.95)), (at(0), at(1.9))) == (made.reserved, made.ran)
+
+
 def test_the_length_of_a_run_is_that_of_the_monotonic_clock() -> None:
     """A clock set back by an hour during the run makes it no shorter."""
     made = of(make_segment(released_at=at(3), seen_at=at(3)), make_outcome(0.5, 1.5, duration_s=2 * 3600.0))

@@ -50,6 +50,12 @@ def test_a_retry_after_its_own_failure_is_on_both_sides() -> None:
     assert 3.0 == useful_h(run(HOME, 0, 1), run(HOME, 1.5, 3.5), interruptible=PAUSES)
 
 
+def test_once_it_was_cut_every_later_start_is_a_restart() -> None:
+    """A retry goes on from a checkpoint that home would not have needed."""
+    attempts = run(AWAY, 0, 1, ended_by="plan"), run(AWAY, 2, 3), run(AWAY, 4, 5)
+    assert (1 - 0.1) + (1 - 0.2) + (1 - 0.2) == pytest.approx(useful_h(*attempts, interruptible=PAUSES))
+
+
 def test_periodic_saves_count_all_that_may_have_been_repeated() -> None:
     """How much was lost is unknown, so the most that it can be is taken from the baseline."""
     pauses = {"save": "periodic", "every": "30m"}

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from scheduler.domain.job import Job
-from scheduler.records.reservations import reservations
+from scheduler.domain.placement import Segment
+from scheduler.records.reservations import _with_holds, reservations
 from scheduler.records.rows import JobState
 from scheduler.records.state_folder import StateFolder
 from scheduler.records.store import open_store
@@ -68,6 +69,12 @@ def test_nodes_that_a_pause_keeps_are_held_too(tx: Transaction) -> None:
     """From the suspend to the resume on the same cluster."""
     submit(tx, *STAYS)
     assert {("france", 0, 2, 8), ("france", 2, 6, 8), ("france", 6, 8, 8)} == held(tx)
+
+
+def test_stretches_that_abut_at_two_widths_have_no_pause_between() -> None:
+    """There is no time in it to hold anything."""
+    wide, narrow = (Segment(cluster="france", start=at(n), end=at(n + 1), gpus=8 - 4 * n) for n in (0, 1))
+    assert [wide, narrow] == _with_holds([wide, narrow], {"france": CLUSTERS[0]})
 
 
 def test_what_is_past_is_not_held(tx: Transaction) -> None:

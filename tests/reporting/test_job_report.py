@@ -147,8 +147,10 @@ def test_too_many_gaps_allow_no_difference() -> None:
     holes = make_series("CA-QC", [30, 30, math.nan] * 80)
     made = report(make_history([run(AWAY, 0, 3)]), {**GRID, "CA-QC": holes})
     assert "only 66.6 % of the hours have a known intensity, 95 % are needed" == made.no_difference
-    holes = make_series("FR", [30, 30, math.nan] * 80)
+    holes = make_series("FR", [30, 90, math.nan] * 80)
     made = report(make_history([run(AWAY, 0, 3)]), {**GRID, "FR": holes})
+    assert made.counterfactual is not None
+    assert 8 * 0.6 * 1.2 * 30 / 1000 == pytest.approx(made.counterfactual.account.estimated_kg)
     assert "only 66.6 % of the hours have a known intensity, 95 % are needed" == made.no_difference
 
 
@@ -177,6 +179,24 @@ def test_what_was_assumed_is_noted() -> None:
         "evidence that cannot be read: cs-x: torn",
         "copies of its 10 GB of data are not counted: where they lie is not known",
     ) == report(history).notes
+
+
+def test_a_home_without_a_stated_pue_is_noted_too() -> None:
+    """It enters the comparison."""
+    made = report(make_history([run(AWAY, 0, 1)], home=make_cluster(pue=None)))
+    assert ("france states no PUE: 1.5 [1.2, 1.8] stands in",) == made.notes
+
+
+def test_data_that_had_to_come_are_in_the_footprint() -> None:
+    """And in the difference, since home has them."""
+    job = make_job(data={"size_gb": 100, "at": "france"})
+    made = report(make_history([run(AWAY, 0, 1)], job=job))
+    assert made.account is not None
+    assert made.counterfactual is not None
+    assert (100 * 0.01 * (60 + 30) / 2 / 1000, 0.0) == pytest.approx(
+        (made.account.central.transfer, made.counterfactual.account.central.transfer)
+    )
+    assert () == made.notes
 
 
 def test_sources_are_named_with_licence_and_credit() -> None:
