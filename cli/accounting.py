@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from cli import wiring
 from scheduler.domain.errors import InvalidInput, SourceUnavailable
 from scheduler.domain.instant import parse_instant
 from scheduler.domain.intensity import IntensitySeries
+from scheduler.records.counterfactual import verify
 from scheduler.records.exposure import month_start, next_month
 from scheduler.records.gather import JobHistory, gather
 from scheduler.records.home_queue import starts_at_home
@@ -20,29 +22,49 @@ from scheduler.reporting.job_report import JobReport, job_report
 
 def one(store: Store, history: JobHistory) -> JobReport:
     """The report of one job; the jobs before it at its home are read too, for its start there."""
-    home, not_before = (history.row.counterfactual[key] for key in ("home", "not_before"))
+    rule = history.row.counterfactual
+    verify(rule, history.row.job)
+    not_before = parse_instant(rule["not_before"])
+    evidence, now = wiring.evidence(), wiring.now()
     with store.reading() as tx:
-        evidence = wiring.evidence()
-        now = wiring.now()
-        before = [
-            row
+        others = [
+            gather(tx, evidence, row, now=now)
             for row in tx.jobs()
-            if row.counterfactual["home"] == home
-            and row.id != history.row.id
-            and parse_instant(row.counterfactual["not_before"]) <= parse_instant(not_before)
+            if row.id != history.row.id
+            and row.counterfactual.get("home") == rule["home"]
+            and row.submitted_at <= not_before  # one submitted later stands behind it in the queue
         ]
-        others = [gather(tx, evidence, row, now=now) for row in before]
     return _report(history, starts_at_home([*others, history]))
 
 
 def many(store: Store, since: datetime | None, until: datetime | None) -> list[JobReport]:
     """The reports of the jobs submitted in ``[since, until)``."""
-    now = wiring.now()
+    books = open_books(store)
+    return [books.report(job_id) for job_id, each in books.histories.items() if within(each.row, since, until)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Books:
+    """All jobs of the store as they stood when it was read: each report is one step from here.
+
+    Args:
+        histories: by job id, in order of submission; starts: at home, by job id.
+    """
+
+    histories: Mapping[str, JobHistory]
+    starts: Mapping[str, datetime]
+
+    def report(self, job_id: str) -> JobReport:
+        """The report of one job."""
+        return _report(self.histories[job_id], self.starts)
+
+
+def open_books(store: Store) -> Books:
+    """The store, read once."""
+    evidence, now = wiring.evidence(), wiring.now()
     with store.reading() as tx:
-        evidence = wiring.evidence()
-        histories = [gather(tx, evidence, row, now=now) for row in tx.jobs()]
-    starts = starts_at_home(histories)
-    return [_report(history, starts) for history in histories if within(history.row, since, until)]
+        histories = {row.id: gather(tx, evidence, row, now=now) for row in tx.jobs()}
+    return Books(histories=histories, starts=starts_at_home(histories.values()))
 
 
 def intensity(row: JobRow, zones: Iterable[str], start: datetime, end: datetime) -> dict[str, IntensitySeries]:

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from scheduler.domain.cluster import Cluster
 from scheduler.domain.errors import CarbonschedError
+from scheduler.domain.placement import Segment
 from scheduler.execution.launching import Launcher
 from scheduler.execution.lookout import INFRASTRUCTURE, Lookout, View
 from scheduler.execution.placing import Placer
-from scheduler.execution.sites import Site, Sites, room
+from scheduler.execution.sites import Sites, room, usable
 from scheduler.execution.transitions import Action, decide
 from scheduler.execution.verdict import Verdict, by_outcome, unknown, unstarted
 from scheduler.ports import Clock
@@ -23,12 +25,19 @@ from scheduler.problem.candidates import width_on
 from scheduler.records.reservations import reservations
 from scheduler.records.rows import FINAL, JobRow, JobState, SegmentRow
 from scheduler.records.store import Store
+from scheduler.records.transaction import Transaction
 
 _STEPS_A_PASS: Final = 6
 """A job takes at most so many steps before the others have their turn."""
 _RELEASE_WITHIN: Final = timedelta(seconds=5)
 """Ray frees the GPUs within this time of the entrypoint's end; used where nobody was looking at that moment."""
 _NO_ROOM: Final = "no room"
+_PATIENCE: Final = timedelta(minutes=10)
+"""How long a job waits for room after its planned start before it is planned again."""
+_SHOWN_WITHIN: Final = timedelta(seconds=15)
+"""Ray shows GPUs as taken within this time of a launch; about 7 s with its default intervals."""
+_OTHERS_STAY: Final = timedelta(hours=1)
+"""How long a plan takes others to stay where they are; their jobs say no end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +120,12 @@ class Engine:
     def _plan(self, view: View) -> bool:
         """Plan what is left of a queued job."""
         now = self.clock.now()
+        with self.store.reading() as tx:
+            others = self._taken_by_others(view.job, tx, now)
         with self.store.writing() as tx:
             past = tx.segments(view.job.id)
-            placed = self.placer.place(view.job, past, now=now, taken=reservations(tx, now, but=view.job.id))
+            taken = (*reservations(tx, now, but=view.job.id), *others)
+            placed = self.placer.place(view.job, past, now=now, taken=taken)
             tx.add_plan(view.job.id, now, placed.document)
             resumes = any(segment.end == "suspended" for segment in past)
             tx.set_job(view.job.id, state=JobState.SUSPENDED if resumes else JobState.PLANNED, reason=placed.reason)
@@ -125,11 +137,10 @@ class Engine:
         job, plan, ahead, now = view.job, view.plan, view.ahead, self.clock.now()
         assert plan is not None and ahead is not None, job.id  # noqa: S101, PT018  # a start is due only by a plan
         site = self.sites.named(ahead.cluster)
-        width = width_on(job.job, site.cluster)
-        free = self._room(ahead.cluster, site)
+        width, capacity = width_on(job.job, site.cluster), site.executor.probe()
+        free = room(capacity.free_by_node, self._on_the_way(site.cluster))
         if free < width:
-            self._reason(job, f"{_NO_ROOM} on {ahead.cluster}: {free} of {width} GPUs free on a node")
-            return False
+            return self._crowded(view, f"{_NO_ROOM} on {ahead.cluster}: {free} of {width} GPUs free on a node")
         safe = [s for s in view.segments if s.end == "suspended"]
         n = len(safe) + 1
         attempt = 1 + sum(s.n == n for s in view.segments)
@@ -138,6 +149,7 @@ class Engine:
             cluster=ahead.cluster, gpus=ahead.gpus, planned_end=ahead.end,
             is_last=ahead == plan.placement.segments[-1], phase="intended", stop_asked_at=None, intended_at=now,
             granted_at=None, seen_at=None, released_at=None, node_id="", end="",
+            session=capacity.session,
         )  # fmt: skip
         with self.store.writing() as tx:
             if tx.job(job.id).wanted != "run":
@@ -147,12 +159,36 @@ class Engine:
             tx.add_event(job.id, now, "launching", f"segment {n}, attempt {attempt}, on {ahead.cluster}")
         return True
 
-    def _room(self, cluster: str, site: Site) -> int:
-        """The most GPUs free on one node, what was sent and not yet granted taken off: Ray may not show it so soon."""
+    def _crowded(self, view: View, why: str) -> bool:
+        """Wait for room with patience, then look for another place: what others use now is known by then."""
+        assert view.ahead is not None, view.job.id  # noqa: S101  # it waits for the next stretch
+        if self.clock.now() - view.ahead.start < _PATIENCE:
+            self._reason(view.job, why)
+            return False
+        return self._settle(view.job, JobState.QUEUED, why)
+
+    def _on_the_way(self, cluster: Cluster) -> list[int]:
+        """The widths of launches that the cluster's free GPUs may not show yet. [GPUs]"""
+        now = self.clock.now()
         with self.store.reading() as tx:
-            sent = [s for s in tx.open_segments() if s.cluster == cluster and s.phase == "intended"]
-            widths = [width_on(tx.job(s.job_id).job, site.cluster) for s in sent]
-        return room(site.executor.probe().free_by_node, widths)
+            sent = [s for s in tx.open_segments() if s.cluster == cluster.name]
+            fresh = [s for s in sent if s.phase == "intended" or now - s.intended_at < _SHOWN_WITHIN]
+            return [width_on(tx.job(s.job_id).job, cluster) for s in fresh]
+
+    def _taken_by_others(self, job: JobRow, tx: Transaction, now: datetime) -> tuple[Segment, ...]:
+        """What others use of each cluster now, taken to last a while; all of one that does not answer."""
+        taken = []
+        for site in self.sites.by_name.values():
+            cluster = site.cluster
+            own = sum(width_on(tx.job(s.job_id).job, cluster) for s in tx.open_segments() if s.cluster == cluster.name)
+            try:
+                free = usable(site.executor.probe().free_by_node, width_on(job.job, cluster))
+            except CarbonschedError:
+                free = -own  # nothing can be sent there now, which its own jobs' waiting says already
+            others = min(cluster.gpus, cluster.gpus - own - free)
+            if others > 0:
+                taken.append(Segment(cluster=cluster.name, start=now, end=now + _OTHERS_STAY, gpus=others))
+        return tuple(taken)
 
     def _submit(self, job: JobRow, segment: SegmentRow) -> bool:
         """Hand the launch to the cluster; safe to repeat, the id is the key."""
@@ -189,7 +225,13 @@ class Engine:
         outcome = view.outcome
         assert outcome is not None, segment.sid  # noqa: S101  # the table closes by an outcome only where there is one
         worked = self.placer.worked(view.job, segment, outcome)
-        verdict = by_outcome(view.job, outcome, stop_asked=segment.stop_asked_at is not None, worked=worked)
+        verdict = by_outcome(
+            view.job,
+            outcome,
+            stop_asked=segment.stop_asked_at is not None,
+            worked=worked,
+            granted=segment.phase == "granted",
+        )
         released = min(self.clock.now(), outcome.ended_at + _RELEASE_WITHIN)
         return self._close(view.job, segment, verdict, released_at=released)
 
@@ -198,7 +240,8 @@ class Engine:
         said = view.observation
         why = " ".join((said.message if said else "").split())[:300] or "its cluster could not start it"
         infrastructure = said is not None and said.error_type in INFRASTRUCTURE
-        verdict = unstarted(view.job, why, infrastructure=infrastructure)
+        withdrawn = segment.stop_asked_at is not None
+        verdict = unstarted(view.job, why, infrastructure=infrastructure, withdrawn=withdrawn)
         return self._close(view.job, segment, verdict, released_at=self.clock.now())
 
     def _close(self, job: JobRow, segment: SegmentRow, verdict: Verdict, *, released_at: datetime) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 from scheduler.domain.errors import CarbonschedError
 from scheduler.ports import Clock, Executor, Observation
@@ -25,13 +26,20 @@ class Harvester:
     every: timedelta
     _read_at_s: dict[str, float] = field(default_factory=dict)
 
-    def outcome(self, segment: SegmentRow, executor: Executor, seen: Observation) -> Outcome | None:
-        """The outcome of a segment: from what is kept, else from its cluster."""
+    def outcome(self, segment: SegmentRow, executor: Executor, seen: Observation, beside: Path) -> Outcome | None:
+        """The outcome of a segment: from what is kept, else from its cluster, else from the copy on the storage.
+
+        Args:
+            beside: folder of the copies, which need not be mounted here.
+        """
         kept = self.evidence.outcome(segment.job_id, segment.sid)
-        node_id = seen.node_id or segment.node_id
-        if kept is not None or not node_id:
+        if kept is not None:
             return kept
-        raw = executor.evidence(node_id, outcome_name(segment.sid))
+        name, node_id = outcome_name(segment.sid), seen.node_id or segment.node_id
+        raw = executor.evidence(node_id, name) if node_id else None
+        copy = beside / name
+        if raw is None and copy.is_file():
+            raw = copy.read_bytes()
         return None if raw is None else self.evidence.keep_outcome(segment.job_id, segment.sid, raw)
 
     def samples(self, segment: SegmentRow, executor: Executor, node_id: str, *, last: bool) -> None:

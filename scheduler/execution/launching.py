@@ -92,6 +92,11 @@ def checkpoint_dir(job_id: str, job: Job, cluster: Cluster) -> str:
     return f"{mounted}/{job_id}/checkpoint"
 
 
+def evidence_beside(checkpoint: str) -> Path:
+    """The folder where the agent keeps its second copy of the evidence, seen from here where the storage is mounted."""
+    return Path(f"{checkpoint}.carbonsched")
+
+
 def _bytes(memory: str | None) -> int | None:
     """A memory size in bytes. [bytes]"""
     if memory is None:

@@ -11,6 +11,7 @@ from scheduler.domain.errors import ClusterUnreachable
 from scheduler.domain.job import Interruptible
 from scheduler.domain.placement import Segment
 from scheduler.execution.harvest import Harvester
+from scheduler.execution.launching import checkpoint_dir, evidence_beside
 from scheduler.execution.sites import Sites
 from scheduler.execution.transitions import TERMINAL, Seen, Situation
 from scheduler.ports import Clock, Observation
@@ -27,6 +28,10 @@ INFRASTRUCTURE: Final = (
 _ENVIRONMENT: Final = ("RUNTIME_ENV_SETUP_FAILURE", "JOB_ENTRYPOINT_COMMAND_START_ERROR")
 _AGENT_NOT_RUN: Final = (126, 127)
 """Exit codes of a shell that could not run the agent."""
+_LONG_START: Final = timedelta(seconds=60)
+"""Ray starts a job with room within seconds; after this something else took the room."""
+_LONG_BUILD: Final = timedelta(minutes=15)
+"""The same for one whose environment is built first; Ray itself gives up after 900 s."""
 _BACKOFF_S: Final = (2.0, 60.0)
 """First and longest pause before a silent cluster is asked again. [s]"""
 
@@ -63,6 +68,7 @@ class _Answer:
     observation: Observation | None = None
     outcome: Outcome | None = None
     silence: str = ""
+    restarted: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,7 +101,7 @@ class Lookout:
         ahead = None if plan is None else next_segment(plan, segments)
         live = live_segment(segments)
         if live is not None:
-            answer = self._ask(live)
+            answer = self._ask(job, live)
             if answer.seen in ("running", "pending"):
                 live = self._note_alive(live, answer)
                 segments = tuple(live if s.fence == live.fence else s for s in segments)
@@ -122,21 +128,26 @@ class Lookout:
             outcome=answer.outcome,
             stop_sent=sent,
             stop_due=_stop_due(live, now, pause.checkpoint),
+            restarted=answer.restarted,
+            pending_long=now >= live.intended_at + (_LONG_BUILD if job.job.runtime_env else _LONG_START),
             never_ran=answer.observation is not None and _never_ran(answer.observation),
             lease_over=answer.seen in TERMINAL and now >= alive_at + self.lease + pause.grace,
         )
 
-    def _ask(self, live: SegmentRow) -> _Answer:
+    def _ask(self, job: JobRow, live: SegmentRow) -> _Answer:
         """What the segment's cluster says, its evidence brought home on the way."""
         name = live.cluster
         if self.clock.monotonic_s() < self._silent_until_s.get(name, 0.0):
             return _Answer("unreachable", silence=self._silence[name])
-        executor = self.sites.named(name).executor
+        site = self.sites.named(name)
+        executor, beside = site.executor, evidence_beside(checkpoint_dir(job.id, job.job, site.cluster))
         try:
             observation = executor.observe(live.sid)
             outcome = None
             if live.phase == "granted" or observation.status in TERMINAL - {"absent"}:
-                outcome = self.harvester.outcome(live, executor, observation)
+                outcome = self.harvester.outcome(live, executor, observation, beside)
+            unsent = live.phase == "intended" and observation.status == "absent"
+            restarted = unsent and executor.probe().session != live.session
             if observation.status == "running":
                 self.harvester.samples(live, executor, observation.node_id, last=False)
         except ClusterUnreachable as exc:
@@ -146,7 +157,7 @@ class Lookout:
             self._silence[name] = exc.message
             return _Answer("unreachable", silence=exc.message)
         self._pause_s.pop(name, None)
-        return _Answer(observation.status, observation, outcome)
+        return _Answer(observation.status, observation, outcome, restarted=restarted)
 
     def _note_alive(self, live: SegmentRow, answer: _Answer) -> SegmentRow:
         """Store that it was seen, and where."""
@@ -176,6 +187,8 @@ def _stop_due(segment: SegmentRow, now: datetime, checkpoint: timedelta) -> bool
 
 def _never_ran(observation: Observation) -> bool:
     """Whether the cluster says that the training cannot have run."""
+    if observation.status == "stopped":
+        return not observation.node_id  # withdrawn before it was given a node
     if observation.status != "failed":
         return False
     blamed = observation.error_type in INFRASTRUCTURE + _ENVIRONMENT

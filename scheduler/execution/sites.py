@@ -39,3 +39,8 @@ def room(free_by_node: Sequence[int], sent: Sequence[int]) -> int:
         if fitting:
             free[min(fitting, key=lambda index: free[index])] -= width
     return max(free, default=0)
+
+
+def usable(free_by_node: Sequence[int], width: int) -> int:
+    """GPUs that launches of `width` can get at: what is free on nodes that have that many, in whole launches. [GPUs]"""
+    return sum(gpus // width * width for gpus in free_by_node)

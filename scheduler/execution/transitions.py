@@ -50,6 +50,8 @@ class Situation:
         stop_sent: whether this process has asked the cluster to stop it; asking again changes nothing there.
         start_due: whether the next segment's start has come.
         stop_due: whether the plan suspends the segment by now.
+        restarted: whether the cluster is another than the one the intent was written for.
+        pending_long: whether it has been pending for longer than a start can take.
         never_ran: whether the cluster says that the entrypoint did not run at all.
         lease_over: whether lease and grace have passed since it was last seen alive.
     """
@@ -62,6 +64,8 @@ class Situation:
     stop_sent: bool = False
     start_due: bool = False
     stop_due: bool = False
+    restarted: bool = False
+    pending_long: bool = False
     never_ran: bool = False
     lease_over: bool = False
 
@@ -92,6 +96,16 @@ RULES: Final = (
     Rule("its outcome was read", lambda s: s.outcome is not None, Action.CLOSE),
     Rule("cluster unreachable: unknown, not lost", lambda s: s.seen == "unreachable", Action.WAIT),
     Rule(
+        "intent written, cluster restarted since: what it ran may live on",
+        lambda s: s.phase == "intended" and s.seen == "absent" and s.restarted and not s.lease_over,
+        Action.WAIT,
+    ),
+    Rule(
+        "intent written, cluster restarted since, lease has run out",
+        lambda s: s.phase == "intended" and s.seen == "absent" and s.restarted,
+        Action.CLOSE_UNKNOWN,
+    ),
+    Rule(
         "intent written, cluster knows nothing, run wanted",
         lambda s: s.phase == "intended" and s.seen == "absent" and s.wanted == "run",
         Action.SUBMIT,
@@ -106,6 +120,11 @@ RULES: Final = (
     Rule(
         "alive, stop wanted, not known to be asked",
         lambda s: s.seen in ("running", "pending") and not s.stop_sent and (s.wanted != "run" or s.stop_due),
+        Action.STOP,
+    ),
+    Rule(
+        "pending too long: withdrawn, and elsewhere only once it is over",
+        lambda s: s.seen == "pending" and s.pending_long and not s.stop_sent,
         Action.STOP,
     ),
     Rule("alive", lambda s: s.seen in ("running", "pending"), Action.WAIT),

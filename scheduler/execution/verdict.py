@@ -11,6 +11,9 @@ INTERRUPTION_BUDGET = 3
 """Attempts that the infrastructure may end before the job is given up as lost."""
 
 
+WITHDRAWN = "withdrawn: it stayed pending on its cluster"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """How the segment ended, and where its job stands now.
@@ -28,7 +31,7 @@ class Verdict:
     interruptions: int = 0
 
 
-def by_outcome(job: JobRow, outcome: Outcome, *, stop_asked: bool, worked: float) -> Verdict:
+def by_outcome(job: JobRow, outcome: Outcome, *, stop_asked: bool, worked: float, granted: bool = True) -> Verdict:
     """What an outcome means.
 
     A training that saves on SIGTERM may well exit 0: after a stop, only full progress means that it finished.
@@ -37,6 +40,7 @@ def by_outcome(job: JobRow, outcome: Outcome, *, stop_asked: bool, worked: float
         job: the job; its `wanted` says what the stop was for.
         outcome: what the agent wrote.
         stop_asked: whether the stop came from us.
+        granted: whether it was ever seen running; what was withdrawn before is planned again.
         worked: fraction done by the clock, used where the training does not report progress. [-]
     """
     progress = worked if outcome.progress is None else outcome.progress
@@ -53,15 +57,19 @@ def by_outcome(job: JobRow, outcome: Outcome, *, stop_asked: bool, worked: float
         return Verdict(end="suspended", state=JobState.CANCELLED, reason="cancelled by a person", progress=progress)
     if job.wanted == "hold":
         return Verdict(end="suspended", state=JobState.HELD, reason="held by a person", progress=progress)
+    if not granted:
+        return Verdict(end="interrupted", state=JobState.QUEUED, reason=WITHDRAWN)
     return Verdict(end="suspended", state=JobState.SUSPENDED, reason="suspended by the plan", progress=progress)
 
 
-def unstarted(job: JobRow, why: str, *, infrastructure: bool) -> Verdict:
+def unstarted(job: JobRow, why: str, *, infrastructure: bool, withdrawn: bool = False) -> Verdict:
     """What it means that a segment never ran: the cluster's doing, or a command or environment that cannot start."""
     if job.wanted == "cancel":
         return Verdict(end="never_started", state=JobState.CANCELLED, reason="cancelled by a person")
     if job.wanted == "hold":
         return Verdict(end="never_started", state=JobState.HELD, reason="held by a person")
+    if withdrawn:
+        return Verdict(end="never_started", state=JobState.QUEUED, reason=WITHDRAWN)
     return replace((interrupted if infrastructure else _failed)(job, why), end="never_started")
 
 

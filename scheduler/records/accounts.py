@@ -113,7 +113,7 @@ def account(
         ran_gpu_h=central.gpu_h["run"],
         held_gpu_h=central.gpu_h["hold"],
         intensity_coverage=_share(central.known_gpu_h, reserved + central.gpu_h["hold"]),
-        run_coverage=_run_coverage(job, attempts),
+        run_coverage=run_coverage(job, attempts),
         energy_source=_energy_source(job, attempts),
     )
 
@@ -157,7 +157,7 @@ def lines_of(stretch: Stretch, hour: GpuHour, g_per_kwh: float) -> Emissions:
     return Emissions(**kg)
 
 
-def _run_coverage(job: Job, attempts: Sequence[Attempt]) -> float:
+def run_coverage(job: Job, attempts: Sequence[Attempt]) -> float:
     """Share of the reserved GPU-hours of which it is known when the training ran. [-]"""
     known = [
         (each.known_by != "nothing", each.reserved_h * each.gpus * width_on(job, each.cluster)) for each in attempts

@@ -12,7 +12,7 @@ from scheduler.domain.job import Interruptible
 from scheduler.records.attempts import Attempt, attempt
 from scheduler.records.evidence import BadEvidence, Outcome, Sample
 from scheduler.records.evidence_files import EvidenceFiles
-from scheduler.records.rows import JobRow, PlanRow, SegmentRow
+from scheduler.records.rows import JobRow, JobState, PlanRow, SegmentRow
 from scheduler.records.transaction import Transaction
 
 
@@ -41,7 +41,7 @@ class JobHistory:
     @property
     def home(self) -> Cluster | None:
         """The cluster that its counterfactual is laid on; None where that was not declared."""
-        return self.clusters.get(self.row.counterfactual["home"])
+        return self.clusters.get(self.row.counterfactual.get("home", ""))
 
     @property
     def data_at(self) -> Cluster | None:
@@ -68,7 +68,7 @@ def gather(tx: Transaction, evidence: EvidenceFiles, row: JobRow, *, now: dateti
         planned=plans[0],
         clusters=declared[plans[0].id],
         attempts=tuple(attempts),
-        paused_until=_paused_until(row, plans[-1], segments, attempts, now),
+        paused_until=None if _cancelled_outright(tx, row) else _paused_until(row, plans[-1], segments, attempts, now),
         progress=progress,
         problems=tuple(problems),
     )
@@ -94,6 +94,13 @@ def _evidence(
         return outcome, () if segment.phase == "over" else evidence.samples(row.id, segment.sid), ""
     except BadEvidence as exc:
         return None, (), f"{segment.sid}: {exc.message}"
+
+
+def _cancelled_outright(tx: Transaction, row: JobRow) -> bool:
+    """Whether a person's cancel stopped it as it ran, so that no pause came before its end."""
+    if row.state != JobState.CANCELLED:
+        return False
+    return any(event.kind == JobState.CANCELLING for event in tx.events(row.id))
 
 
 def _paused_until(

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.instant import parse_instant
 from scheduler.lifecycle.model import reserved_gpus
+from scheduler.records.counterfactual import verify
 from scheduler.records.gather import JobHistory
 from scheduler.records.home_run import home_run, ran_length, useful_length
 
@@ -33,6 +34,9 @@ def starts_at_home(histories: Iterable[JobHistory]) -> dict[str, datetime]:
     """The start of each job that ran and that its home could have taken.
 
     It hangs on the jobs that came before at that home, and on no later one.
+
+    Raises:
+        CarbonschedError: a registered rule was changed.
     """
     by_home: dict[str, list[Request]] = {}
     for history in histories:
@@ -65,8 +69,9 @@ def home_starts(requests: Iterable[Request]) -> dict[str, datetime]:
 
 def _request(history: JobHistory, home: Cluster) -> Request:
     """What a job would have asked; where hardware cannot be compared, its GPUs for as long as it really ran."""
-    job, attempts = history.row.job, history.attempts
-    not_before = parse_instant(history.row.counterfactual["not_before"])
+    job, attempts, rule = history.row.job, history.attempts, history.row.counterfactual
+    verify(rule, job)
+    not_before = parse_instant(rule["not_before"])
     useful = useful_length(job, attempts, home)
     run = home_run(attempts, home, not_before, ran_length(job, attempts) if useful is None else useful)
     return Request(

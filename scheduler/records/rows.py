@@ -109,6 +109,7 @@ class SegmentRow:
         intended_at, granted_at, seen_at, released_at: written before the request; first seen running;
             last seen alive; known to be over.
         end: how it ended.
+        session: the cluster's session when the intent was written; another one means that it was restarted.
     """
 
     fence: int
@@ -129,6 +130,7 @@ class SegmentRow:
     released_at: datetime | None
     node_id: str
     end: SegmentEnd
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

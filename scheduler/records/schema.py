@@ -72,6 +72,7 @@ segment = sa.Table(
     sa.Column("seen_at", sa.Text),
     sa.Column("released_at", sa.Text),
     sa.Column("node_id", sa.Text, nullable=False),
+    sa.Column("session", sa.Text, nullable=False),
     sa.Column("end", sa.Text, nullable=False),
     sa.UniqueConstraint("job_id", "n", "attempt"),
     sqlite_autoincrement=True,

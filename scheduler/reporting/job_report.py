@@ -11,7 +11,7 @@ from scheduler.domain.basis import Basis
 from scheduler.domain.errors import NotCovered
 from scheduler.domain.intensity import IntensitySeries
 from scheduler.problem.assemble import basis_of
-from scheduler.records.accounts import Account, account
+from scheduler.records.accounts import Account, account, run_coverage
 from scheduler.records.attempts import Attempt
 from scheduler.records.counterfactual import verify
 from scheduler.records.difference import Difference, difference
@@ -106,7 +106,7 @@ def job_report(
     basis = basis_of(intensity) if intensity else None
     real, no_account = _realised(history, intensity, no_intensity)
     other, no_counterfactual = _counterfactual(history, intensity, home_start) if real else (None, no_account)
-    no_difference = _unfit(real, other, intensity) if real and other else no_counterfactual
+    no_difference = _unfit(history, real, other, intensity) if real and other else no_counterfactual
     terms = _terms(history, other.run, intensity) if other and not no_difference else ()
     planned = cast("Mapping[str, float | None]", history.planned.document["emissions_kg"])
     origins = {series.source for series in intensity.values()}
@@ -178,16 +178,20 @@ def _counterfactual(
     return Counterfactual(home=home.name, start=start, run=run, account=priced), ""
 
 
-def _unfit(real: Account, other: Counterfactual, intensity: Mapping[str, IntensitySeries]) -> str:
-    """Why the difference may not be stated, empty where it may."""
+def _unfit(history: JobHistory, real: Account, other: Counterfactual, intensity: Mapping[str, IntensitySeries]) -> str:
+    """Why the difference may not be stated, empty where it may.
+
+    What the infrastructure wasted needs no evidence: it is charged in full, and to the real side alone.
+    """
     if any(series.kind == "forecast" for series in intensity.values()):
         return "an intensity is a forecast, and only what was observed can be accounted"
     needed = share_text(LEAST_COVERAGE)
     known = min(real.intensity_coverage, other.account.intensity_coverage)
     if known < LEAST_COVERAGE:
         return f"only {share_text(known)} of the hours have a known intensity, {needed} are needed"
-    if real.run_coverage < LEAST_COVERAGE:
-        return f"only {share_text(real.run_coverage)} of the reserved hours have evidence, {needed} are needed"
+    seen = run_coverage(history.row.job, [each for each in history.attempts if not each.wasted])
+    if seen < LEAST_COVERAGE:
+        return f"only {share_text(seen)} of the reserved hours have evidence, {needed} are needed"
     return ""
 
 

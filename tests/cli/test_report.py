@@ -199,13 +199,17 @@ def test_what_cannot_be_meant_is_refused_with_the_way_out(
     assert hint in found[2]
 
 
-def test_a_rule_that_was_changed_in_the_store_is_refused(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    """No report is made over a home that was moved after the fact."""
+@pytest.mark.parametrize("change", ["'france', 'quebec'", "'\"home\"', '\"house\"'", "'\"not_before\"', '\"when\"'"])
+@pytest.mark.parametrize("options", [(), ("--job", "aaaa")])
+def test_a_rule_that_was_changed_in_the_store_is_refused(
+    store: Store, capsys: pytest.CaptureFixture[str], change: str, options: tuple[str, ...]
+) -> None:
+    """No report is made over a home or a start that was moved after the fact."""
     with store.writing() as tx:
         tx.connection.exec_driver_sql(
-            "UPDATE job SET counterfactual = replace(counterfactual, 'france', 'quebec') WHERE id = 'aaaa'"
+            f"UPDATE job SET counterfactual = replace(counterfactual, {change}) WHERE id = 'aaaa'"
         )
-    code, error, _ = refused(capsys=capsys)
+    code, error, _ = refused(*options, capsys=capsys)
     assert (1, "the counterfactual of job-aaaa was changed after it was registered") == (code, error)
 
 

@@ -55,6 +55,8 @@ class FakeCluster:
     """A cluster that a test tells what to say; `started` counts how often each id really began."""
 
     free: int = 8
+    session: str = "s"
+    queues: bool = False
     cut: bool = False
     refuses: str = ""
     status: dict[str, JobStatus] = field(default_factory=dict)
@@ -73,7 +75,9 @@ class FakeCluster:
     def probe(self) -> Capacity:
         """What is free."""
         self._answer()
-        return Capacity(session="s", ray_version="2", gpus_total=8, gpus_free=self.free, free_by_node=(self.free,))
+        return Capacity(
+            session=self.session, ray_version="2", gpus_total=8, gpus_free=self.free, free_by_node=(self.free,)
+        )
 
     def submit(self, launch: Launch) -> None:
         """Start it once."""
@@ -81,15 +85,19 @@ class FakeCluster:
         if self.refuses:
             raise ClusterRefused(self.refuses)
         if launch.sid not in self.status:
-            self.started.append(launch.sid)
-            self.status[launch.sid] = "running"
+            self.status[launch.sid] = "pending" if self.queues else "running"
+            if not self.queues:
+                self.started.append(launch.sid)
             self.launches[launch.sid] = launch
 
     def observe(self, sid: str) -> Observation:
         """What became of it."""
         self._answer()
         status = self.status.get(sid, "absent")
-        return Observation(sid=sid, status=status, node_id="n", error_type=self.error_type, exit_code=self.exit_code)
+        node_id = "" if status == "pending" or (status == "stopped" and self.queues) else "n"
+        return Observation(
+            sid=sid, status=status, node_id=node_id, error_type=self.error_type, exit_code=self.exit_code
+        )
 
     def stop(self, sid: str) -> None:
         """Note the request."""
@@ -123,9 +131,11 @@ class FakePlacer:
     """Hands out the placements that a test wrote."""
 
     placements: list[Placement]
+    taken: list[tuple[Segment, ...]] = field(default_factory=list)
 
-    def place(self, row: JobRow, past: list[SegmentRow], *, now: datetime, taken: object) -> Placed:
-        """The next placement."""
+    def place(self, row: JobRow, past: list[SegmentRow], *, now: datetime, taken: tuple[Segment, ...]) -> Placed:
+        """The next placement; what was taken is kept for the test."""
+        self.taken.append(taken)
         return Placed(plan=None, document=document(self.placements.pop(0)), reason="")  # type: ignore[arg-type]  # the engine stores the document only
 
     def worked(self, row: JobRow, segment: SegmentRow, outcome: Outcome) -> float:
@@ -380,6 +390,72 @@ def test_no_room_is_said_and_waited_for(new_world: NewWorld) -> None:
     world.at(0.1)
     world.at(0.2)
     assert (world.job.state, world.job.reason) == (JobState.RUNNING, "")
+
+
+def test_after_ten_minutes_without_room_it_is_planned_around_what_others_use(new_world: NewWorld) -> None:
+    """Patience first; then a plan that knows that the cluster is full, and a start on the other one."""
+    world = new_world(stretch("one", 0, 3), replans=(Placement(segments=(stretch("two", 0, 3),)),))
+    world.one.free = 4
+    world.at(0)
+    world.at(0.16)
+    assert world.job.state is JobState.PLANNED
+    world.at(0.17)
+    [taken] = world.engine.placer.taken  # type: ignore[attr-defined]  # the fake's own
+    assert [(s.cluster, s.gpus) for s in taken] == [("one", 8)]
+    world.at(0.2)
+    assert (world.job.state, world.two.started) == (JobState.RUNNING, [FIRST])
+
+
+def test_what_stays_pending_is_withdrawn_and_goes_elsewhere_only_once_it_is_over(new_world: NewWorld) -> None:
+    """A stop of a pending job lies: it may still start, so nothing else is sent before the cluster says it is over."""
+    world = new_world(stretch("one", 0, 3), replans=(Placement(segments=(stretch("two", 0, 3),)),))
+    world.one.queues = True
+    world.at(0)
+    world.at(50 / 3600)
+    assert world.one.stopped == []
+    for second in (70, 80, 200, 1000):
+        world.at(second / 3600)
+    assert (world.one.stopped, world.two.started) == ([FIRST], [])
+    world.one.status[FIRST] = "stopped"
+    world.at(1010 / 3600)
+    world.at(1020 / 3600)
+    assert world.two.started == ["cs-abcdefgh-s1-a2"]
+    assert (world.job.state, world.job.interruptions) == (JobState.RUNNING, 0)
+
+
+def test_an_intent_whose_cluster_was_restarted_is_not_sent_again_before_its_lease(new_world: NewWorld) -> None:
+    """The old cluster may have taken it and died with the training alive: the same id would start a second copy."""
+    world = new_world(stretch("one", 0, 3), replans=(Placement(segments=(stretch("two", 0, 6),)),))
+    submit, world.one.submit = world.one.submit, _lost  # type: ignore[method-assign]  # the fake is the test's own
+    world.at(0)
+    assert [s.phase for s in world.segments] == ["intended"]
+    world.one.submit = submit  # type: ignore[method-assign]  # the same
+    world.one.session = "another"
+    world.at(0.1)
+    assert world.one.started == []
+    world.at(17.1 / 60)
+    world.at(0.3)
+    assert (world.one.started, world.two.started) == ([], ["cs-abcdefgh-s1-a2"])
+
+
+def _lost(launch: Launch) -> None:
+    """A request whose answer never comes."""
+    raise ClusterUnreachable("fake does not answer")
+
+
+def test_the_copy_on_the_storage_stands_in_for_a_cluster_that_forgot(new_world: NewWorld, tmp_path: Path) -> None:
+    """A restarted cluster knows nothing of the job; what its agent wrote beside the checkpoint closes it at once."""
+    checkpoint = tmp_path / "saves" / "a"
+    world = new_world(stretch("one", 0, 3), checkpoint={"dir": str(checkpoint)})
+    world.at(0)
+    world.at(0.1)
+    world.one.end(FIRST, "succeeded", START + HOUR)
+    beside = tmp_path / "saves" / "a.carbonsched"
+    beside.mkdir(parents=True)
+    (beside / outcome_name(FIRST)).write_bytes(world.one.files.pop(outcome_name(FIRST)))
+    del world.one.status[FIRST]
+    world.at(1)
+    assert world.job.state is JobState.SUCCEEDED
 
 
 def test_an_unreachable_cluster_loses_nothing(new_world: NewWorld) -> None:

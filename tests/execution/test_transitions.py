@@ -42,6 +42,14 @@ CASES = {
     "planned or suspended, start lies ahead": (IDLE, Action.WAIT),
     "its outcome was read": (replace(LIVE, outcome=OUTCOME, seen="succeeded"), Action.CLOSE),
     "cluster unreachable: unknown, not lost": (replace(LIVE, seen="unreachable", lease_over=True), Action.WAIT),
+    "intent written, cluster restarted since: what it ran may live on": (
+        replace(LIVE, phase="intended", seen="absent", restarted=True),
+        Action.WAIT,
+    ),
+    "intent written, cluster restarted since, lease has run out": (
+        replace(LIVE, phase="intended", seen="absent", restarted=True, lease_over=True),
+        Action.CLOSE_UNKNOWN,
+    ),
     "intent written, cluster knows nothing, run wanted": (
         replace(LIVE, phase="intended", seen="absent", state=JobState.LAUNCHING),
         Action.SUBMIT,
@@ -56,6 +64,10 @@ CASES = {
     ),
     "runs, not yet noted": (replace(LIVE, phase="intended"), Action.GRANT),
     "alive, stop wanted, not known to be asked": (replace(LIVE, stop_due=True), Action.STOP),
+    "pending too long: withdrawn, and elsewhere only once it is over": (
+        replace(LIVE, phase="intended", seen="pending", pending_long=True),
+        Action.STOP,
+    ),
     "alive": (replace(LIVE, stop_sent=True, stop_due=True), Action.WAIT),
     "over, outcome unread, lease has run out": (replace(LIVE, seen="failed", lease_over=True), Action.CLOSE_UNKNOWN),
     "over, outcome unread": (replace(LIVE, seen="stopped"), Action.WAIT),
@@ -75,13 +87,13 @@ def test_each_row_of_the_table_decides_its_case(rule: object) -> None:
     phase=st.sampled_from([None, "intended", "granted"]),
     seen=st.sampled_from(["absent", "pending", "running", "stopped", "succeeded", "failed", "unreachable"]),
     outcome=st.sampled_from([None, OUTCOME]),
-    flags=st.tuples(*[st.booleans()] * 5),
+    flags=st.tuples(*[st.booleans()] * 7),
 )
 def test_every_situation_has_a_step(
     *, state: JobState, wanted: str, phase: str | None, seen: str, outcome: Outcome | None, flags: tuple[bool, ...]
 ) -> None:
     """No situation falls through, and a segment that may live is never closed as unknown before its lease is over."""
-    stop_sent, start_due, stop_due, never_ran, lease_over = flags
+    stop_sent, start_due, stop_due, never_ran, lease_over, restarted, pending_long = flags
     action, _ = decide(
         Situation(
             state=state,
@@ -93,6 +105,8 @@ def test_every_situation_has_a_step(
             start_due=start_due,
             stop_due=stop_due,
             never_ran=never_ran,
+            restarted=restarted,
+            pending_long=pending_long,
             lease_over=lease_over and seen in ("stopped", "succeeded", "failed", "absent"),
         )
     )

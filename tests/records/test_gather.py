@@ -171,6 +171,15 @@ def test_a_cancel_ends_a_pause(world: World) -> None:
     assert at(3) == world.history(5).paused_until
 
 
+def test_a_cancel_of_what_runs_begins_no_pause(world: World) -> None:
+    """However long it took until its end was read."""
+    world.submit()
+    world.segment(1, **SUSPENDED)
+    world.tx.add_event("j1", at(1.9), "cancelling", "segment 1 on france asked to stop")
+    world.tx.set_job("j1", state=JobState.CANCELLED, finished_at=at(4))
+    assert world.history(5).paused_until is None
+
+
 @pytest.mark.parametrize("end", ["finished", "failed", "interrupted"])
 def test_only_a_suspend_begins_a_pause(world: World, end: str) -> None:
     """Nobody keeps nodes for a job that is over or that was cut off."""

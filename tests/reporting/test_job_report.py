@@ -161,6 +161,15 @@ def test_unseen_hours_allow_no_difference() -> None:
     assert "only 50 % of the reserved hours have evidence, 95 % are needed" == made.no_difference
 
 
+def test_an_attempt_that_was_lost_unseen_weighs_against_the_job() -> None:
+    """It is charged in full; to leave the job out of the sums for it would be to hide a loss."""
+    lost = run(AWAY, 0, 20, ended_by="infrastructure", known_by="nothing")
+    made = report(make_history([lost, run(AWAY, 20, 21)]))
+    assert made.account is not None
+    assert made.difference is not None
+    assert ("added", True) == (made.difference.verdict, made.account.run_coverage < 0.05)
+
+
 def test_a_forecast_allows_no_difference() -> None:
     """What was expected is not what was."""
     forecast = make_series("CA-QC", [30] * 240, kind="forecast")
