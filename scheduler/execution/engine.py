@@ -7,18 +7,21 @@ jobs only.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.errors import CarbonschedError
+from scheduler.domain.instant import format_instant
 from scheduler.domain.placement import Segment
 from scheduler.execution.launching import Launcher
 from scheduler.execution.lookout import INFRASTRUCTURE, Lookout, View
+from scheduler.execution.mishaps import INTERNAL, Mishaps
 from scheduler.execution.placing import Placer
 from scheduler.execution.sites import Sites, room, usable
-from scheduler.execution.transitions import Action, decide
+from scheduler.execution.transitions import TERMINAL, Action, decide
 from scheduler.execution.verdict import Verdict, by_outcome, unknown, unstarted
 from scheduler.ports import Clock
 from scheduler.problem.candidates import width_on
@@ -51,15 +54,30 @@ class Engine:
     lookout: Lookout
     clock: Clock
     _stops_sent: set[str] = field(default_factory=set)
+    _mishaps: Mishaps = field(default_factory=Mishaps)
 
-    def step(self) -> int:
-        """One pass over the open jobs; how many are left open."""
+    def step(self, *, leave: Callable[[], bool] = lambda: False) -> int:
+        """One pass over the open jobs, cut short between two of them where `leave` says so; how many are left open."""
         with self.store.reading() as tx:
             jobs = tx.open_jobs()
         for job in jobs:
-            self._advance(job.id)
+            if leave():
+                break
+            self._guarded(job)
         with self.store.reading() as tx:
             return len(tx.open_jobs())
+
+    def _guarded(self, job: JobRow) -> None:
+        """Advance a job; a bug met on the way holds up that job alone, and is told in the log and in its reason."""
+        now_s = self.clock.monotonic_s()
+        if self._mishaps.rests(job.id, now_s):
+            return
+        try:
+            self._advance(job.id)
+        except Exception as exc:  # noqa: BLE001  # whatever the bug is, the other jobs' suspends must come in time
+            self._reason(job, self._mishaps.happened(job.id, exc, now_s))
+        else:
+            self._mishaps.over(job.id)
 
     def _advance(self, job_id: str) -> None:
         """Take a job's steps until there is none to take now."""
@@ -80,10 +98,14 @@ class Engine:
 
     def _say_why(self, view: View) -> None:
         """Keep the reason of a job that waits true."""
-        waits = view.situation.phase is None and not view.situation.start_due
+        now, live = view.situation, view.live
+        waits = now.phase is None and not now.start_due and view.job.reason.startswith((_NO_ROOM, INTERNAL))
         if view.silence:
             self._reason(view.job, view.silence)
-        elif waits and view.job.reason.startswith(_NO_ROOM):
+        elif live is not None and now.phase == "granted" and now.seen in TERMINAL:
+            until = self.lookout.lease_end(view.job, live).replace(microsecond=0)
+            self._reason(view.job, f"over on {live.cluster}, its outcome unread: given up at {format_instant(until)}")
+        elif waits or now.seen in ("running", "pending"):
             self._reason(view.job, "")
 
     # Acting: each returns whether another step may follow at once
@@ -101,6 +123,8 @@ class Engine:
                 return self._settle(view.job, JobState.QUEUED, "released")
             case Action.INTEND:
                 return self._intend(view)
+            case Action.RECONSIDER:
+                return self._reconsider(view)
         segment = view.live
         assert segment is not None, action  # noqa: S101  # the table asks for the rest only where one is open
         match action:
@@ -130,6 +154,24 @@ class Engine:
             resumes = any(segment.end == "suspended" for segment in past)
             tx.set_job(view.job.id, state=JobState.SUSPENDED if resumes else JobState.PLANNED, reason=placed.reason)
             tx.add_event(view.job.id, now, "planned", placed.reason or "planned again")
+        return True
+
+    def _reconsider(self, view: View) -> bool:
+        """Plan again, and keep the older plan unless it no longer works or the gain is worth a change."""
+        now, plan = self.clock.now(), view.plan
+        assert plan is not None and view.ahead is not None, view.job.id  # noqa: S101, PT018  # only a plan can be stale
+        start = view.ahead.start
+        ahead = [stretch for stretch in plan.placement.segments if stretch.start >= start]
+        with self.store.writing() as tx:
+            past = tx.segments(view.job.id)
+            taken = reservations(tx, now, but=view.job.id)
+            placed = self.placer.better(view.job, past, ahead, now=now, taken=taken)
+            if placed is None:
+                self.lookout.kept(plan)
+                return False
+            tx.add_plan(view.job.id, now, placed.document)
+            tx.set_job(view.job.id, reason=placed.reason)
+            tx.add_event(view.job.id, now, "planned", placed.reason or "planned again: the older plan is worse now")
         return True
 
     def _intend(self, view: View) -> bool:

@@ -32,6 +32,10 @@ _LONG_START: Final = timedelta(seconds=60)
 """Ray starts a job with room within seconds; after this something else took the room."""
 _LONG_BUILD: Final = timedelta(minutes=15)
 """The same for one whose environment is built first; Ray itself gives up after 900 s."""
+_LOOK_AGAIN: Final = timedelta(hours=1)
+"""A waiting job's plan is looked at again so often: forecasts move, and others free what they had reserved."""
+_FROZEN: Final = timedelta(minutes=10)
+"""A start so near is not moved any more."""
 _BACKOFF_S: Final = (2.0, 60.0)
 """First and longest pause before a silent cluster is asked again. [s]"""
 
@@ -87,6 +91,7 @@ class Lookout:
     _silent_until_s: dict[str, float] = field(default_factory=dict)
     _pause_s: dict[str, float] = field(default_factory=dict)
     _silence: dict[str, str] = field(default_factory=dict)
+    _judged_at: dict[int, datetime] = field(default_factory=dict)
 
     def look(self, job: JobRow, stops_sent: Container[str]) -> View:
         """The job's situation now.
@@ -112,14 +117,27 @@ class Lookout:
             )  # fmt: skip
         waits = job.state in (JobState.PLANNED, JobState.SUSPENDED)
         due = waits and ahead is not None and self.clock.now() >= ahead.start
-        situation = Situation(state=job.state, wanted=job.wanted, start_due=due)
+        stale = waits and not due and plan is not None and self._stale(plan, segments, ahead)
+        situation = Situation(state=job.state, wanted=job.wanted, start_due=due, plan_stale=stale)
         return View(job=job, plan=plan, segments=segments, ahead=ahead, situation=situation)
+
+    def kept(self, plan: PlanRow) -> None:
+        """Note that a plan was looked at again and stays."""
+        self._judged_at[plan.id] = self.clock.now()
+
+    def _stale(self, plan: PlanRow, segments: Sequence[SegmentRow], ahead: Segment | None) -> bool:
+        """Whether a plan is to be looked at again: hourly, and after a run; a start within ten minutes is frozen."""
+        now = self.clock.now()
+        if ahead is None or ahead.start - now < _FROZEN:
+            return False
+        judged = self._judged_at.get(plan.id, plan.made_at)
+        ran = max((s.released_at for s in segments if s.released_at), default=judged)
+        return now - judged >= _LOOK_AGAIN or ran > judged
 
     def _situation(self, job: JobRow, live: SegmentRow, answer: _Answer, *, sent: bool) -> Situation:
         """The situation of a job whose segment may be on a cluster."""
         now = self.clock.now()
         pause = job.job.interruptible or Interruptible()
-        alive_at = live.seen_at or live.intended_at
         return Situation(
             state=job.state,
             wanted=job.wanted,
@@ -131,8 +149,17 @@ class Lookout:
             restarted=answer.restarted,
             pending_long=now >= live.intended_at + (_LONG_BUILD if job.job.runtime_env else _LONG_START),
             never_ran=answer.observation is not None and _never_ran(answer.observation),
-            lease_over=answer.seen in TERMINAL and now >= alive_at + self.lease + pause.grace,
+            lease_over=answer.seen in TERMINAL and now >= self.lease_end(job, live),
         )
+
+    def lease_end(self, job: JobRow, live: SegmentRow) -> datetime:
+        """When even an agent that nobody sees has ended the training: lease and grace after it was last seen alive."""
+        grace = (job.job.interruptible or Interruptible()).grace
+        return (live.seen_at or live.intended_at) + self.lease + grace
+
+    def silent(self) -> dict[str, str]:
+        """The clusters that did not answer when last asked, and what is wrong."""
+        return {name: self._silence[name] for name in self._pause_s}
 
     def _ask(self, job: JobRow, live: SegmentRow) -> _Answer:
         """What the segment's cluster says, its evidence brought home on the way."""
@@ -179,9 +206,15 @@ def next_segment(plan: PlanRow, segments: Sequence[SegmentRow]) -> Segment | Non
     return stretches[done] if done < len(stretches) else None
 
 
+def planned_stop(segment: SegmentRow, checkpoint: timedelta) -> datetime | None:
+    """When the plan asks the segment to stop, so that its save ends in time; None for the last one."""
+    return None if segment.is_last else segment.planned_end - checkpoint
+
+
 def _stop_due(segment: SegmentRow, now: datetime, checkpoint: timedelta) -> bool:
     """Whether the plan suspends the segment by now, its save included, or a stop was asked for before."""
-    by_plan = not segment.is_last and now >= segment.planned_end - checkpoint
+    stop_at = planned_stop(segment, checkpoint)
+    by_plan = stop_at is not None and now >= stop_at
     return by_plan or segment.stop_asked_at is not None
 
 

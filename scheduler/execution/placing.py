@@ -18,7 +18,10 @@ from scheduler.planning.plan import NoPlan, Plan
 from scheduler.planning.planner import make_plan
 from scheduler.planning.situation import Situation
 from scheduler.ports import Policy
+from scheduler.problem.feasible import violations
 from scheduler.problem.limits import horizon
+from scheduler.problem.pricing import price
+from scheduler.problem.refit import refit
 from scheduler.records.evidence import Outcome
 from scheduler.records.rows import JobRow, SegmentRow
 
@@ -26,6 +29,10 @@ _MARGIN_SHARE: Final = 0.02
 """Share of the time to the deadline that is kept free of plans. [-]"""
 _ALMOST_DONE: Final = 0.999
 """Most progress that is taken from a clock; only the training itself can say that it is done. [-]"""
+_HYSTERESIS_SHARE: Final = 0.02
+"""Least gain for which a feasible plan is replaced, as a share of its emissions [-]; this project's choice."""
+_HYSTERESIS_KG: Final = 0.05
+"""The same in absolute terms. [kg]"""
 _LATE_ROOM: Final = timedelta(days=30)
 """How far ahead room is looked for, for a job that can no longer keep its deadline."""
 _LATE_POLICY: Final = "lowest-carbon-region"
@@ -45,6 +52,17 @@ class Placer(Protocol):
 
     def place(self, row: JobRow, past: Sequence[SegmentRow], *, now: datetime, taken: Sequence[Segment]) -> Placed:
         """A plan for what is left of the job; the soonest one where nothing keeps its deadline, which it says."""
+
+    def better(
+        self,
+        row: JobRow,
+        past: Sequence[SegmentRow],
+        ahead: Sequence[Segment],
+        *,
+        now: datetime,
+        taken: Sequence[Segment],
+    ) -> Placed | None:
+        """A plan to replace what is left of an older one; None where that is still feasible and about as good."""
 
     def worked(self, row: JobRow, segment: SegmentRow, outcome: Outcome) -> float:
         """Progress by the clock, for a training that does not report it. [-]"""
@@ -77,22 +95,42 @@ class PlanningPlacer:
 
     def place(self, row: JobRow, past: Sequence[SegmentRow], *, now: datetime, taken: Sequence[Segment]) -> Placed:
         """A plan for what is left of the job: anywhere it is allowed, as soon as it can, once it is late."""
-        saved = [segment for segment in past if segment.end == "suspended"]
-        pairs = itertools.pairwise(saved)
-        situation = replace(
-            self._situation(row.job, row.intensity, now=now, submitted_at=row.submitted_at, taken=taken),
-            operator_home=row.counterfactual["home"],
-            resumed_from=saved[-1].cluster if saved else None,
-            suspends_done=max(0, len(saved) - 1),
-            moves_done=sum(before.cluster != after.cluster for before, after in pairs),
-            progress=min(row.progress, _ALMOST_DONE),
-        )
+        situation = self._again(row, past, now=now, taken=taken)
         try:
             return self._plan(situation)
         except Infeasible as exc:
             job = row.job.model_copy(update={"deadline": now + _LATE_ROOM, "earliest_start": None})
             placed = self._plan(replace(situation, job=job, until=None), policy=_LATE_POLICY)
             return replace(placed, reason=f"late: {exc.message}")
+
+    def better(
+        self,
+        row: JobRow,
+        past: Sequence[SegmentRow],
+        ahead: Sequence[Segment],
+        *,
+        now: datetime,
+        taken: Sequence[Segment],
+    ) -> Placed | None:
+        """A plan to replace what is left of an older one, where that breaks a constraint or the gain is worth it.
+
+        Notes:
+            A feasible incumbent is replaced where E_old - E_new > max(2 % of E_old, 0.05 kg), on the job's
+            objective; restarts, holds and transfers are in both prices.
+        """
+        moments = [moment for stretch in ahead for moment in (stretch.start, stretch.end)]
+        situation = replace(self._again(row, past, now=now, taken=taken), moments=moments)
+        try:
+            placed = self._plan(situation)
+        except Infeasible:
+            return self.place(row, past, now=now, taken=taken)
+        problem = placed.plan.assembled.problem
+        kept = refit(problem, ahead)
+        if kept is None or violations(problem, kept):
+            return placed
+        old = price(problem, kept).objective_kg(problem.objective)
+        new = placed.plan.chosen.prices["central"].objective_kg(problem.objective)
+        return placed if old - new > max(_HYSTERESIS_SHARE * old, _HYSTERESIS_KG) else None
 
     def worked(self, row: JobRow, segment: SegmentRow, outcome: Outcome) -> float:
         """Progress by the clock: time run, less restart and checkpoint, over the whole duration. [-]"""
@@ -103,6 +141,19 @@ class PlanningPlacer:
         restart = pause.restart if segment.n > 1 else timedelta(0)
         spent = timedelta(seconds=outcome.duration_s) - pause.checkpoint - restart
         return min(_ALMOST_DONE, row.progress + max(timedelta(0), spent) / whole)
+
+    def _again(self, row: JobRow, past: Sequence[SegmentRow], *, now: datetime, taken: Sequence[Segment]) -> Situation:
+        """The situation of what is left of a stored job."""
+        saved = [segment for segment in past if segment.end == "suspended"]
+        pairs = itertools.pairwise(saved)
+        return replace(
+            self._situation(row.job, row.intensity, now=now, submitted_at=row.submitted_at, taken=taken),
+            operator_home=row.counterfactual["home"],
+            resumed_from=saved[-1].cluster if saved else None,
+            suspends_done=max(0, len(saved) - 1),
+            moves_done=sum(before.cluster != after.cluster for before, after in pairs),
+            progress=min(row.progress, _ALMOST_DONE),
+        )
 
     def _situation(
         self,

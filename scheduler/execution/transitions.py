@@ -30,6 +30,7 @@ class Action(StrEnum):
     HOLD = "hold: nothing runs"
     QUEUE = "queue"
     INTEND = "write the intent"
+    RECONSIDER = "plan again, keep the old plan unless it fails or the gain is worth it"
     SUBMIT = "submit under the same id"
     GRANT = "note that it runs"
     STOP = "ask to stop"
@@ -49,6 +50,7 @@ class Situation:
         outcome: of that segment, None while unread.
         stop_sent: whether this process has asked the cluster to stop it; asking again changes nothing there.
         start_due: whether the next segment's start has come.
+        plan_stale: whether the plan is due to be looked at again; not so shortly before a start.
         stop_due: whether the plan suspends the segment by now.
         restarted: whether the cluster is another than the one the intent was written for.
         pending_long: whether it has been pending for longer than a start can take.
@@ -63,6 +65,7 @@ class Situation:
     outcome: Outcome | None = None
     stop_sent: bool = False
     start_due: bool = False
+    plan_stale: bool = False
     stop_due: bool = False
     restarted: bool = False
     pending_long: bool = False
@@ -91,6 +94,11 @@ RULES: Final = (
     Rule("held, run wanted", lambda s: s.phase is None and s.state == JobState.HELD, Action.QUEUE),
     Rule("queued", lambda s: s.phase is None and s.state == JobState.QUEUED, Action.PLAN),
     Rule("planned or suspended, start has come", lambda s: s.phase is None and s.start_due, Action.INTEND),
+    Rule(
+        "planned or suspended, its plan is an hour old or older than its last run",
+        lambda s: s.phase is None and s.plan_stale,
+        Action.RECONSIDER,
+    ),
     Rule("planned or suspended, start lies ahead", lambda s: s.phase is None, Action.WAIT),
     # A segment may be on a cluster.
     Rule("its outcome was read", lambda s: s.outcome is not None, Action.CLOSE),

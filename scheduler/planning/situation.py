@@ -36,6 +36,7 @@ class Situation:
     moves_done: int = 0
     step: timedelta | None = None
     until: datetime | None = None
+    moments: Sequence[datetime] = ()
 
     def at(self, level: Level) -> Assembled:
         """The problem with every figure taken at one corner of its range."""
@@ -58,4 +59,5 @@ class Situation:
             moves_done=self.moves_done,
             step=self.step,
             until=self.until,
+            moments=self.moments,
         )

@@ -75,6 +75,7 @@ def assemble(
     moves_done: int = 0,
     step: timedelta | None = None,
     until: datetime | None = None,
+    moments: Sequence[datetime] = (),
 ) -> Assembled:
     """The problem of placing what is left of `job` at `now`.
 
@@ -97,6 +98,7 @@ def assemble(
         moves_done: how often it was moved before.
         step: finest slot, see `slot_edges`.
         until: the surface reaches to this where it is past the deadline, so that a late run has a price.
+        moments: more instants that are to be edges, such as those of an older plan.
 
     Raises:
         NoCandidate: every cluster was rejected.
@@ -129,7 +131,7 @@ def assemble(
         [intensity[zone] for zone in sorted({cluster.zone for cluster in ground.candidates})],
         now,
         max(window.deadline, until or window.deadline),
-        moments=[window.earliest, window.deadline, *_changes(reservations, ground)],
+        moments=[window.earliest, window.deadline, *moments, *_changes(reservations, ground)],
         step=step,
     )
     g_per_kwh = np.stack([row_intensity(row, intensity, now, edges_us, level) for row in ground.rows])

@@ -132,11 +132,26 @@ class FakePlacer:
 
     placements: list[Placement]
     taken: list[tuple[Segment, ...]] = field(default_factory=list)
+    asked: list[tuple[Segment, ...]] = field(default_factory=list)
+    improved: Placement | None = None
 
     def place(self, row: JobRow, past: list[SegmentRow], *, now: datetime, taken: tuple[Segment, ...]) -> Placed:
         """The next placement; what was taken is kept for the test."""
         self.taken.append(taken)
         return Placed(plan=None, document=document(self.placements.pop(0)), reason="")  # type: ignore[arg-type]  # the engine stores the document only
+
+    def better(
+        self,
+        row: JobRow,
+        past: list[SegmentRow],
+        ahead: list[Segment],
+        *,
+        now: datetime,
+        taken: tuple[Segment, ...],
+    ) -> Placed | None:
+        """What the test wrote as better, if anything."""
+        self.asked.append(tuple(ahead))
+        return None if self.improved is None else Placed(plan=None, document=document(self.improved))  # type: ignore[arg-type]  # as above
 
     def worked(self, row: JobRow, segment: SegmentRow, outcome: Outcome) -> float:
         """A third of the work each time."""
@@ -316,6 +331,34 @@ def test_a_stop_is_asked_once(new_world: NewWorld) -> None:
     for hours_h in (0, 0.1, 1, 1.01, 1.02):
         world.at(hours_h)
     assert world.one.stopped == [FIRST]
+
+
+def test_a_waiting_plan_is_looked_at_every_hour_and_kept_where_it_is_as_good(new_world: NewWorld) -> None:
+    """Once an hour, not in each pass, and no more within ten minutes of the start."""
+    world = new_world(stretch("one", 3, 6))
+    for hours_h in (0.5, 1, 1.01, 1.5, 2, 2.01, 2.9):
+        world.at(hours_h)
+    assert world.engine.placer.asked == [(stretch("one", 3, 6),)] * 2  # type: ignore[attr-defined]  # the fake's own
+
+
+def test_a_better_plan_replaces_one_that_waits(new_world: NewWorld) -> None:
+    """The new plan binds, and says that it is new."""
+    world = new_world(stretch("one", 3, 6))
+    world.engine.placer.improved = Placement(segments=(stretch("two", 2, 5),))  # type: ignore[attr-defined]  # the same
+    world.at(1)
+    world.at(2)
+    assert (world.one.started, world.two.started) == ([], [FIRST])
+
+
+def test_a_plan_is_looked_at_again_after_each_run(new_world: NewWorld) -> None:
+    """What was really done is known once a segment has ended: the rest is planned on it."""
+    world = new_world(stretch("one", 0, 1), stretch("two", 2, 4))
+    world.at(0)
+    world.at(0.1)
+    world.at(1)
+    world.one.end(FIRST, "stopped", START + HOUR, reason="stopped", stop_received_unix=0.0, progress=0.1)
+    world.at(1.01)
+    assert world.engine.placer.asked == [(stretch("two", 2, 4),)]  # type: ignore[attr-defined]  # the same
 
 
 def test_a_stop_that_did_not_reach_the_cluster_is_asked_again(new_world: NewWorld) -> None:

@@ -39,6 +39,10 @@ CASES = {
     "held, run wanted": (replace(IDLE, state=JobState.HELD), Action.QUEUE),
     "queued": (replace(IDLE, state=JobState.QUEUED), Action.PLAN),
     "planned or suspended, start has come": (replace(IDLE, start_due=True), Action.INTEND),
+    "planned or suspended, its plan is an hour old or older than its last run": (
+        replace(IDLE, plan_stale=True),
+        Action.RECONSIDER,
+    ),
     "planned or suspended, start lies ahead": (IDLE, Action.WAIT),
     "its outcome was read": (replace(LIVE, outcome=OUTCOME, seen="succeeded"), Action.CLOSE),
     "cluster unreachable: unknown, not lost": (replace(LIVE, seen="unreachable", lease_over=True), Action.WAIT),
