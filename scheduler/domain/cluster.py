@@ -81,7 +81,7 @@ class Cluster(FileModel):
     zone: Zone = Field(description="grid zone, such as CA-QC")
     country: str | None = Field(default=None, pattern=r"^[A-Z]{2}$", description="ISO 3166 code, default from the zone")
     gpus: int = Field(ge=1, description="GPUs at most")
-    source: str | dict[str, str] = Field(description="where the figures come from; text, or one a figure")
+    source: str | dict[str, str] = Field(default="", description="where the figures come from; text, or one a figure")
     simulated: bool = Field(default=False, description="declared hardware that is not there; never in real totals")
     gpu: Gpu
     node: Node

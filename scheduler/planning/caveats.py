@@ -82,6 +82,8 @@ def _assumed(situation: Situation, assembled: Assembled) -> Iterator[str]:
         if cluster.pue is None:
             low, high = DEFAULT_PUE.low, DEFAULT_PUE.high
             yield f"{cluster.name} states no PUE: {DEFAULT_PUE.central:g} [{low:g}, {high:g}] stands in"
+        if not cluster.source:
+            yield f"{cluster.name} states no source for its figures"
         if cluster.simulated:
             yield f"{cluster.name} is simulated: the hardware it declares is not there"
         width = width_on(situation.job, cluster)

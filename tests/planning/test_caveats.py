@@ -60,6 +60,11 @@ def test_a_pue_that_stands_in_is_flagged() -> None:
     assert ["paris states no PUE: 1.5 [1.2, 1.8] stands in"] == said(clusters=[cluster(pue=None), MONTREAL])
 
 
+def test_figures_without_a_source_are_named() -> None:
+    """A cluster file may leave its source out, and the plan says so."""
+    assert ["paris states no source for its figures"] == said(clusters=[cluster(source=""), MONTREAL])
+
+
 def test_simulated_hardware_is_marked() -> None:
     """Declared hardware that is not there is never passed off as real."""
     found = said(clusters=[cluster(simulated=True), MONTREAL])
