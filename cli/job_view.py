@@ -10,11 +10,12 @@ from typing import Final
 
 from cli import accounting, wiring
 from cli.console import say, table
+from cli.job_next import next_action, next_text, when, why
 from scheduler.domain.duration import format_duration
 from scheduler.domain.errors import CarbonschedError
 from scheduler.domain.instant import format_instant
 from scheduler.execution.clock import SystemClock
-from scheduler.execution.lookout import live_segment, next_segment
+from scheduler.execution.lookout import next_segment
 from scheduler.records.gather import JobHistory, gather
 from scheduler.records.rows import FINAL, EventRow, JobRow, JobState, PlanRow, SegmentRow
 from scheduler.records.store import Store
@@ -30,6 +31,7 @@ class JobView:
     """What is shown of a job.
 
     Args:
+        why: why it is in its state, and what it waits for.
         next_action, next_at: what comes next by the plan, and when.
         report: its account so far; None where it cannot be made, `no_report` says why.
     """
@@ -38,6 +40,7 @@ class JobView:
     plan: PlanRow
     segments: tuple[SegmentRow, ...]
     history: JobHistory
+    why: str
     next_action: str
     next_at: datetime | None
     report: JobReport | None
@@ -57,37 +60,23 @@ class JobView:
         return ahead.cluster if ahead else None
 
 
-def view(store: Store, row: JobRow, now: datetime) -> JobView:
+def view(store: Store, row: JobRow, now: datetime, *, scheduler_runs: bool) -> JobView:
     """Everything there is to see of a job."""
     with store.reading() as tx:
         plan = tx.newest_plans([row.id])[row.id]
         segments = tuple(tx.segments(row.id))
         history = gather(tx, wiring.evidence(), row, now=now)
-    action, at = _next(row, plan, segments)
+    action, at = next_action(row, plan, segments)
+    waits = why(row, segments, scheduler_runs=scheduler_runs)
     report, problem = None, ""
     try:
         report = accounting.one(store, history)
     except CarbonschedError as exc:
         problem = exc.message
     return JobView(
-        row=row, plan=plan, segments=segments, history=history, next_action=action, next_at=at, report=report,
-        no_report=problem,
+        row=row, plan=plan, segments=segments, history=history, why=waits, next_action=action, next_at=at,
+        report=report, no_report=problem,
     )  # fmt: skip
-
-
-def _next(row: JobRow, plan: PlanRow, segments: Sequence[SegmentRow]) -> tuple[str, datetime | None]:
-    """What comes next, and when."""
-    live = live_segment(segments)
-    if row.state in FINAL:
-        return "", None
-    if row.wanted != "run":
-        return ("release it" if row.state == JobState.HELD else row.wanted), None
-    if live is not None:
-        return ("finish" if live.is_last else "suspend"), live.planned_end
-    ahead = next_segment(plan, segments)
-    if row.state == JobState.QUEUED or ahead is None:
-        return "plan", None
-    return ("resume" if any(s.end == "suspended" for s in segments) else "start"), ahead.start
 
 
 def as_json(shown: JobView) -> dict[str, object]:
@@ -99,6 +88,7 @@ def as_json(shown: JobView) -> dict[str, object]:
         "project": row.job.project,
         "state": row.state.value,
         "reason": row.reason,
+        "why": shown.why,
         "cluster": shown.cluster,
         "segment": last.n if last else None,
         "attempt": last.attempt if last else None,
@@ -125,7 +115,7 @@ def as_table(views: Sequence[JobView]) -> str:
                 f"{shown.history.progress:.0%}",
                 (shown.next_action + at) or "-",
                 f"{kg_text(account.central.total)}" if account else "-",
-                shown.row.reason or "",
+                shown.why,
             )
         )
     return table(("id", "name", "state", "cluster", "done", "next", "kg CO2e", "why"), rows)
@@ -145,7 +135,7 @@ def described_json(store: Store, shown: JobView) -> dict[str, object]:
     }
 
 
-def described_text(store: Store, shown: JobView) -> str:
+def described_text(store: Store, shown: JobView, now: datetime) -> str:
     """`describe` for people."""
     row = shown.row
     with store.reading() as tx:
@@ -154,9 +144,9 @@ def described_text(store: Store, shown: JobView) -> str:
     emitted = f"{kg_text(account.central.total)} kg CO2e, modelled" if account else shown.no_report or "nothing ran"
     facts = [
         ("job", f"{row.id} ({row.job.name})"),
-        ("state", row.state.value + (f": {row.reason}" if row.reason else "")),
-        ("next", f"{shown.next_action or '-'}{' at ' + format_instant(shown.next_at) if shown.next_at else ''}"),
-        ("deadline", format_instant(row.deadline_at)),
+        ("state", row.state.value + (f": {shown.why}" if shown.why else "")),
+        ("next", next_text(shown.next_action, shown.next_at, now)),
+        ("deadline", when(row.deadline_at)),
         ("done", f"{shown.history.progress:.1%}"),
         ("command", row.job.command),
         ("emitted", emitted),
@@ -172,7 +162,13 @@ def described_text(store: Store, shown: JobView) -> str:
 def _plan_table(plan: PlanRow) -> str:
     """The stretches of a plan."""
     rows = [
-        (s.cluster, str(s.gpus), format_instant(s.start), format_instant(s.end), format_duration(s.end - s.start))
+        (
+            s.cluster,
+            str(s.gpus),
+            when(s.start),
+            when(s.end),
+            format_duration(timedelta(seconds=round((s.end - s.start).total_seconds()))),
+        )
         for s in plan.placement.segments
     ]
     return table(("cluster", "GPUs", "start", "end", "length"), rows)
@@ -180,15 +176,13 @@ def _plan_table(plan: PlanRow) -> str:
 
 def _segment_table(segments: Sequence[SegmentRow]) -> str:
     """What was launched."""
-    rows = [
-        (s.sid, s.cluster, s.phase, s.end.replace("_", " ") or "-", format_instant(s.intended_at)) for s in segments
-    ]
+    rows = [(s.sid, s.cluster, s.phase, s.end.replace("_", " ") or "-", when(s.intended_at)) for s in segments]
     return table(("submission", "cluster", "phase", "end", "launched"), rows)
 
 
 def _event_table(events: Sequence[EventRow]) -> str:
     """What happened."""
-    return table(("at", "what", ""), [(format_instant(e.at), e.kind, e.text) for e in events])
+    return table(("at", "what", ""), [(when(e.at), e.kind, e.text) for e in events])
 
 
 @dataclass(slots=True, kw_only=True)
@@ -203,13 +197,13 @@ class Ticker:
         """Show where the job stands: state, progress, intensity now, kilograms so far."""
         if not self.live:
             return
-        shown = view(store, row, now)
+        shown = view(store, row, now, scheduler_runs=True)
         account = shown.report.account if shown.report else None
-        steady = (row.state.value, shown.cluster, row.reason)
+        steady = (row.state.value, shown.cluster, shown.why)
         line = " | ".join(
             part
             for part in (
-                f"{row.state.value}{': ' + row.reason if row.reason else ''}",
+                f"{row.state.value}{': ' + shown.why if shown.why else ''}",
                 shown.cluster or "",
                 f"{shown.history.progress:.0%} done",
                 _intensity_now(shown, now),

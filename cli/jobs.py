@@ -30,16 +30,20 @@ def status(as_json: Json = False) -> None:
 
     from cli import serve, wiring
     from cli.console import emit, emit_json, table
+    from cli.job_next import when
+    from scheduler.domain.instant import format_instant
 
     store = wiring.store()
     with store.reading() as tx:
         rows = tx.jobs()
+        pass_at = tx.scheduler_pass_at()
     pid = serve.running_pid()
     counts = Counter(row.state.value for row in rows)
     if as_json:
-        emit_json({"scheduler": {"running": pid is not None, "pid": pid}, "jobs": dict(counts)})
+        told = {**serve.as_json(pid), "pass_at": format_instant(pass_at) if pass_at else None}
+        emit_json({"scheduler": told, "jobs": dict(counts)})
         return
-    emit(f"scheduler: {'runs, process ' + str(pid) if pid else 'does not run (carbonsched serve starts it)'}")
+    emit(serve.as_text(pid) + (f", last pass at {when(pass_at)}" if pass_at else ""))
     emit(f"state folder: {store.folder.root}")
     emit(table(("state", "jobs"), [(state, str(n)) for state, n in counts.items()]) if rows else "no jobs")
 
@@ -65,13 +69,13 @@ def list_jobs(
     with store.reading() as tx:
         rows = tx.jobs()
     recent = [r for r in rows if all_jobs or r.finished_at is None or now - r.finished_at < timedelta(days=1)]
-    views = [job_view.view(store, row, now) for row in recent]
+    pid = serve.running_pid()
+    views = [job_view.view(store, row, now, scheduler_runs=pid is not None) for row in recent]
     if as_json:
-        emit_json({"jobs": [job_view.as_json(v) for v in views]})
-    else:
-        emit(job_view.as_table(views) if views else "no jobs")
-    if any(v.row.finished_at is None for v in views) and not serve.scheduler_runs():
-        say("no scheduler runs: carbonsched serve")
+        emit_json({"scheduler": serve.as_json(pid), "jobs": [job_view.as_json(v) for v in views]})
+        return
+    emit(job_view.as_table(views) if views else "no jobs")
+    say(serve.as_text(pid))
 
 
 def describe(job_id: JobId, as_json: Json = False) -> None:
@@ -82,17 +86,18 @@ def describe(job_id: JobId, as_json: Json = False) -> None:
       carbonsched describe char-lm
       carbonsched describe h7k2 --json
     """
-    from cli import job_view, wiring
+    from cli import job_view, serve, wiring
     from cli.console import emit, emit_json
 
     store = wiring.store()
     with store.reading() as tx:
         row = tx.job(job_id)
-    view = job_view.view(store, row, wiring.now())
+    now = wiring.now()
+    view = job_view.view(store, row, now, scheduler_runs=serve.scheduler_runs())
     if as_json:
         emit_json(job_view.described_json(store, view))
     else:
-        emit(job_view.described_text(store, view))
+        emit(job_view.described_text(store, view, now))
 
 
 def wait(

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 from typer.exceptions import TyperException
 
-from cli import demo, footprint, intensity, jobs, local, plan, report, schema, serve, submit
+from cli import demo, doctor, footprint, intensity, jobs, local, plan, report, schema, serve, store, submit
 
 app = typer.Typer(
     name="carbonsched",
@@ -42,6 +42,11 @@ app.add_typer(local.app, name="local")
 app.add_typer(footprint.app, name="footprint")
 app.add_typer(intensity.app, name="intensity")
 app.add_typer(schema.app, name="schema")
+app.command("backup")(store.backup)
+app.command("restore")(store.restore)
+app.command("export")(store.export)
+app.command("import")(store.import_jobs)
+app.command("doctor")(doctor.doctor)
 app.command("settings")(schema.settings)
 app.command("version")(schema.version)
 

@@ -1,12 +1,21 @@
-"""`carbonsched serve`: run the loop. One process an account holds the lease; the others leave it alone."""
+"""`carbonsched serve`: run the loop. One process an account holds the lease; the others leave it alone.
+
+SIGTERM ends it after the step in hand, and within `DRAIN_S` even where that step waits for a cluster that does not
+answer: the process then ends in the middle of it, as in a crash, from which every step may be repeated.
+"""
 
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from enum import StrEnum
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -14,11 +23,18 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
     from cli.settings import Settings
-    from scheduler.execution.engine import Engine
+    from scheduler.execution.health import Health
     from scheduler.records.store import Store
 
-IDLE_EXIT_S = 30.0
-"""A loop that `submit` started ends by itself after so long without open jobs. [s]"""
+DRAIN_S: Final = 8.0
+"""How long a step in hand may take once the scheduler is asked to end. [s]"""
+
+
+class LogFormat(StrEnum):
+    """How the log is written."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 def serve(
@@ -26,22 +42,31 @@ def serve(
         bool, typer.Option("--background", help="Start it in the background, end it when no job is open.")
     ] = False,
     until_idle: Annotated[bool, typer.Option("--until-idle", help="End it when no job is open for 30 s.")] = False,
+    log_format: Annotated[LogFormat, typer.Option(help="One line an event on stderr.")] = LogFormat.TEXT,
+    http: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Answer /healthz there: 200, or 503 when the loop is stuck.")
+    ] = None,
+    insecure: Annotated[bool, typer.Option("--insecure", help="Let --http answer other machines.")] = False,
 ) -> None:
     """Run the loop that launches, suspends, resumes and accounts for the jobs, until SIGTERM or Ctrl-C.
 
-    Only one loop runs an account; jobs go on when it ends, and the next loop takes them over.
+    Only one loop runs an account; jobs go on when it ends, and the next loop takes them over. It ends within 10 s,
+    at once on a second signal.
 
     \b
     Examples:
       carbonsched serve
       carbonsched serve --background
+      carbonsched serve --log-format json --http 127.0.0.1:8764
     """
     from cli import wiring
     from cli.console import say
+    from scheduler.execution.health_http import parse_address
 
-    values = wiring.settings()
+    address = None if http is None else parse_address(http, insecure=insecure)
     if background:
-        pid = ensure_scheduler()
+        options = ["--log-format", log_format.value, *(["--http", http] if http else [])]
+        pid = ensure_scheduler([*options, *(["--insecure"] if insecure else [])])
         say(f"a scheduler runs already (process {running_pid()})" if pid is None else f"scheduler started (pid {pid})")
         return
     store = wiring.store()
@@ -52,21 +77,79 @@ def serve(
         raise CarbonschedError(
             f"a scheduler runs already (process {running_pid()})", hint="let it, or end it with kill and its number"
         )
+    stopping = _on_signals()
+    _run(store, lease, stopping, log_format=log_format, address=address, until_idle=until_idle)
+
+
+def _run(
+    store: Store,
+    lease: FileLock,
+    stopping: list[int],
+    *,
+    log_format: LogFormat,
+    address: tuple[str, int] | None,
+    until_idle: bool,
+) -> None:
+    """Hold the lease while the loop runs, and say where its health is answered."""
+    import logging
+
+    from cli import serve_log, wiring
+
+    serve_log.configure(log_format)
+    log = logging.getLogger(__name__)
+    log.info("scheduler %d watches %s", os.getpid(), store.folder.root)
+    loop = wiring.loop(wiring.settings(), store, stopping)
+    try:
+        with _answering(loop.health, address) as port:
+            if address is not None:
+                log.info("health: http://%s:%d/healthz", *(address[0], port))
+            loop.run(leave=(lambda: _leave(store, lease)) if until_idle else None)
+    finally:
+        lease.release()
+    log.info("scheduler ended; running jobs go on")
+
+
+@contextmanager
+def _answering(health: Health, address: tuple[str, int] | None) -> Iterator[int]:
+    """Answers about the health at an address, if one was given; its port."""
+    from scheduler.execution.health_http import served
+
+    if address is None:
+        yield 0
+        return
+    with served(health, *address) as port:
+        yield port
+
+
+def _on_signals() -> list[int]:
+    """The signals that asked for an end, filled as they come; some time after the first, or on a second, it ends."""
     stopping: list[int] = []
+    heard: queue.SimpleQueue[int] = queue.SimpleQueue()
 
-    def stop(number: int, _frame: FrameType | None) -> None:
-        """Finish the step in hand, then end."""
+    def hear(number: int, _frame: FrameType | None) -> None:
+        """Note it; the queue's `put` may be interrupted by itself, as a lock's may not."""
         stopping.append(number)
+        heard.put(number)
 
+    def end() -> None:
+        """End the process in the middle of a step that takes too long."""
+        heard.get()
+        with suppress(queue.Empty):
+            heard.get(timeout=DRAIN_S)
+        os._exit(0)
+
+    threading.Thread(target=end, name="drain", daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    say(f"scheduler {os.getpid()} watches {store.folder.root}")
-    _loop(values, store, lease, stopping, until_idle=until_idle)
-    say("scheduler ended; running jobs go on")
+        signal.signal(number, hear)
+    return stopping
 
 
-def ensure_scheduler() -> int | None:
-    """Start a loop in the background unless one runs; its process id, or None."""
+def ensure_scheduler(options: Sequence[str] = ()) -> int | None:
+    """Start a loop in the background unless one runs; its process id, or None.
+
+    Args:
+        options: of `serve`, for the one that is started.
+    """
     from cli import wiring
     from scheduler.domain.errors import StoreError
 
@@ -79,7 +162,7 @@ def ensure_scheduler() -> int | None:
     try:
         with folder.scheduler_log.open("ab") as log:
             child = subprocess.Popen(
-                [*command(), "serve", "--until-idle"],
+                [*command(), "serve", "--until-idle", *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -113,45 +196,14 @@ def running_pid() -> int | None:
         return tx.scheduler_pid()
 
 
-def _loop(values: Settings, store: Store, lease: FileLock, stopping: list[int], *, until_idle: bool) -> None:
-    """Pass after pass, until told to stop or nothing is left to do."""
-    from cli import wiring
-    from cli.console import say
-    from scheduler.domain.errors import CarbonschedError
-
-    stamp = wiring.clusters_stamp()
-    engine = wiring.engine(values, store)
-    clock, tick = engine.clock, values.duration("tick")
-    started, idle_since_s = clock.now(), clock.monotonic_s()
-    while not stopping:
-        began_s = clock.monotonic_s()
-        try:
-            if stamp != wiring.clusters_stamp():
-                stamp = wiring.clusters_stamp()
-                engine = wiring.engine(values, store)
-            open_jobs = engine.step()
-            with store.writing() as tx:
-                tx.set_scheduler(os.getpid(), started, clock.now())
-        except CarbonschedError as exc:
-            say(f"{clock.now():%Y-%m-%dT%H:%M:%SZ} {exc.message}")
-            clock.sleep(tick)
-            continue
-        if open_jobs:
-            idle_since_s = clock.monotonic_s()
-        elif until_idle and clock.monotonic_s() - idle_since_s >= IDLE_EXIT_S and _leave(store, lease):
-            return
-        _rest(engine, tick.total_seconds() - (clock.monotonic_s() - began_s), stopping)
-    lease.release()
+def as_text(pid: int | None) -> str:
+    """Whether a scheduler runs, for people."""
+    return f"scheduler: {'does not run (carbonsched serve starts it)' if pid is None else f'runs, process {pid}'}"
 
 
-def _rest(engine: Engine, left_s: float, stopping: list[int]) -> None:
-    """Wait for the next pass in short naps, so that a signal is answered soon."""
-    from datetime import timedelta
-
-    while left_s > 0 and not stopping:
-        nap_s = min(left_s, 0.2)
-        engine.clock.sleep(timedelta(seconds=nap_s))
-        left_s -= nap_s
+def as_json(pid: int | None) -> dict[str, object]:
+    """Whether a scheduler runs, for machines."""
+    return {"running": pid is not None, "pid": pid}
 
 
 def _leave(store: Store, lease: FileLock) -> bool:

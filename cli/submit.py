@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scheduler.domain.cluster import Cluster
     from scheduler.domain.job import Job
     from scheduler.execution.placing import Placed, PlanningPlacer
     from scheduler.records.rows import JobRow
@@ -61,7 +64,9 @@ def submit(
     changes = {"key": key or job.key, "allowed": listed(allow) or job.allowed}
     job = job.model_copy(update=changes)
     _refuse_unsupported(job, dry_run=dry_run, clusters=clusters)
-    placer = wiring.placer(values, wiring.clusters(clusters))
+    declared = wiring.clusters(clusters)
+    _refuse_several_nodes(job, declared)
+    placer = wiring.placer(values, declared)
     reference = placer.grid.reference(intensity_table or values.text("intensity_table") or None)
     if dry_run:
         draft = placer.submitted(job, reference, now=wiring.now(), taken=())
@@ -116,9 +121,11 @@ def _refuse_unsupported(job: Job, *, dry_run: bool, clusters: Path | None) -> No
     from cli.settings import PREFIX
     from scheduler.domain.errors import InvalidInput
 
-    if job.launch != "script":
+    words = job.command.split()
+    if job.launch == "torchrun" and (Path(words[0]).name == "torchrun" or "torch.distributed.run" in words):
         raise InvalidInput(
-            f"launch: {job.launch} cannot run yet", hint="launch: script runs one command on one node; plan takes all"
+            "launch: torchrun starts one process a GPU itself, and each would be a torchrun",
+            hint="write entrypoint: python train.py, or launch: script",
         )
     if job.after:
         raise InvalidInput("after: jobs cannot wait for others yet", hint="submit it when they are done")
@@ -126,6 +133,21 @@ def _refuse_unsupported(job: Job, *, dry_run: bool, clusters: Path | None) -> No
         raise InvalidInput(
             "--clusters is for --dry-run: the scheduler that runs the job reads its own",
             hint=f"set {PREFIX}CLUSTERS for both, or leave it out",
+        )
+
+
+def _refuse_several_nodes(job: Job, clusters: Sequence[Cluster]) -> None:
+    """Refuse a torchrun that a plan could send to where it takes several nodes."""
+    from scheduler.domain.errors import InvalidInput
+
+    permitted = [cluster for cluster in clusters if not job.allowed or cluster.name in job.allowed]
+    narrow = [cluster for cluster in permitted if cluster.node.gpus < job.gpus <= cluster.gpus]
+    if job.launch == "torchrun" and narrow:
+        wide = ",".join(cluster.name for cluster in permitted if cluster.node.gpus >= job.gpus)
+        most = max(cluster.node.gpus for cluster in narrow)
+        raise InvalidInput(
+            f"launch: torchrun over several nodes cannot run yet: {narrow[0].name} has {narrow[0].node.gpus} GPUs a node",
+            hint=f"--allow {wide}" if wide else f"ask for at most {most} GPUs, or use launch: ray",
         )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +17,12 @@ from cli.settings import Settings, load_settings
 from scheduler.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from cli.serve_loop import Loop
     from intensity_sources.registry import Sources
     from scheduler.domain.cluster import Cluster
     from scheduler.execution.engine import Engine
     from scheduler.execution.grid import Grid
+    from scheduler.execution.notify import Emitted, Notifier
     from scheduler.execution.placing import PlanningPlacer
     from scheduler.execution.sites import Sites
     from scheduler.ports import Executor, Policy
@@ -188,6 +192,73 @@ def engine(values: Settings, opened: Store) -> Engine:
         ),
         clock=clock,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """The engine of the clusters as they are declared now."""
+
+    values: Settings
+    opened: Store
+
+    def stamp(self) -> object:
+        """What changes when a cluster file does."""
+        return clusters_stamp()
+
+    def build(self) -> Engine:
+        """The engine with every real part."""
+        return engine(self.values, self.opened)
+
+
+def loop(values: Settings, opened: Store, stopping: list[int]) -> Loop:
+    """The scheduler's loop with every real part.
+
+    Args:
+        values: the settings in force.
+        opened: the store.
+        stopping: holds something once the loop is to end.
+    """
+    from cli.serve_loop import Loop
+    from scheduler.execution.clock import SystemClock
+    from scheduler.execution.health import Health
+    from scheduler.execution.slips import Slips
+
+    clock, tick = SystemClock(), values.duration("tick")
+    return Loop(
+        store=opened,
+        clock=clock,
+        engines=Engines(values, opened),
+        notifier=notifier(opened),
+        slips=Slips(store=opened, clock=clock, tick=tick),
+        health=Health(clock=clock, tick=tick),
+        tick=tick,
+        stopping=stopping,
+    )
+
+
+def notifier(opened: Store) -> Notifier:
+    """Tells what became of jobs by their own webhook or command."""
+    from scheduler.execution.clock import SystemClock
+    from scheduler.execution.notify import Notifier
+    from scheduler.execution.notify_ways import WebhookOrCommand
+
+    clock = SystemClock()
+    return Notifier(
+        store=opened, ways=WebhookOrCommand(clock=clock), clock=clock, emitted=lambda job_id: emitted(opened, job_id)
+    )
+
+
+def emitted(opened: Store, job_id: str) -> Emitted:
+    """What a job emitted so far, as its report says."""
+    from cli import accounting
+    from scheduler.execution.notify import Emitted
+    from scheduler.records.gather import gather
+
+    with opened.reading() as tx:
+        history = gather(tx, evidence(), tx.job(job_id), now=now())
+    report = accounting.one(opened, history)
+    kg = report.account.central.total if report.account else None
+    return Emitted(kg=kg if kg is not None and math.isfinite(kg) else None, simulated=report.simulated)
 
 
 def now() -> datetime:

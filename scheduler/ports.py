@@ -10,6 +10,7 @@ from typing import ClassVar, Literal, Protocol
 
 from scheduler.domain.basis import Basis
 from scheduler.domain.intensity import IntensitySeries
+from scheduler.domain.job import Launch as LaunchKind
 from scheduler.domain.placement import Placement
 from scheduler.problem.problem import Problem
 
@@ -70,10 +71,12 @@ class Launch:
 
     Args:
         sid: submission id, ``cs-<job>-s<segment>-a<attempt>``, never reused.
+        kind: how it is started: one script, one process a GPU, or a driver whose workers ask Ray for the GPUs.
         entrypoint: shell text, or words run as they are.
         env: environment of the training; secrets are already resolved and are stored nowhere.
         runtime_env: passed to Ray: pip, uv, conda, image.
-        gpus, cpus, memory_bytes: what is reserved.
+        ranks: processes of kind torchrun, one a GPU that is used.
+        gpus, cpus, memory_bytes: what is reserved; of kind ray only the last two are, and for the driver.
         gpu_model: Ray resource name that pins the accelerator.
         package: zip of the working folder; digest: its SHA-256; None for a job without a folder.
         checkpoint_dir: folder on the cluster where the job saves itself.
@@ -85,9 +88,11 @@ class Launch:
     """
 
     sid: str
+    kind: LaunchKind
     entrypoint: str | tuple[str, ...]
     env: Mapping[str, str]
     runtime_env: Mapping[str, object]
+    ranks: int
     gpus: int
     cpus: float | None
     memory_bytes: int | None

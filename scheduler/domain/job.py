@@ -124,7 +124,10 @@ class Job(FileModel):
     after: Texts = ()
     preempt: bool = False
     exclusive: bool = False
-    notify: str | None = None
+    notify: str | None = Field(
+        default=None,
+        description="told when it succeeds, fails, is late or lost: a webhook, or a command that reads JSON",
+    )
     key: str | None = None
 
     @field_validator("interruptible", mode="before")
@@ -150,6 +153,23 @@ class Job(FileModel):
             raise InvalidInput("the command is empty", hint="write entrypoint: python train.py")
         if any("\0" in word for word in words):
             raise InvalidInput("the command holds a NUL byte")
+        return value
+
+    @field_validator("notify")
+    @classmethod
+    def _can_be_told(cls, value: str | None) -> str | None:
+        """Refuse what is neither an address nor a command."""
+        if value is None:
+            return None
+        scheme, separator, rest = value.partition("://")
+        if separator and scheme.isalnum() and (scheme not in ("http", "https") or not rest or " " in rest):
+            raise InvalidInput(f"notify: {value!r} is no webhook", hint="write https://..., or a command line")
+        try:
+            words = shlex.split(value)
+        except ValueError as exc:
+            raise InvalidInput(f"notify: {value!r} is no command line: {exc}", hint="close its quotes") from exc
+        if not words or not words[0]:
+            raise InvalidInput("notify is empty", hint="write https://..., or a command line, or leave it out")
         return value
 
     @field_validator("duration")

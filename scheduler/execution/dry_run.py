@@ -26,7 +26,7 @@ class _Held:
     launch: Launch
     observation: Observation
     started_at: datetime
-    node: int = -1
+    gpus_on: dict[int, int] = field(default_factory=dict)
     stop_asked: bool = False
     files: dict[str, bytes] = field(default_factory=dict)
 
@@ -137,10 +137,15 @@ class DryRun:
                 self._end(held, "stopped", "stopped", exit_code=0, progress=None)
 
     def _start(self, held: _Held) -> None:
-        """Let a job begin now on the first node that has room; it waits where none has."""
-        roomy = [node for node, free in enumerate(self._free()) if free >= held.launch.gpus]
-        if roomy:
-            held.node, held.started_at = roomy[0], self.clock.now()
+        """Let a job begin now on the first node that has room, a driver's workers on all; it waits where none has."""
+        free, gpus = dict(enumerate(self._free())), held.launch.gpus
+        if held.launch.kind == "ray" and sum(free.values()) >= gpus:
+            for node, there in free.items():
+                held.gpus_on[node] = min(there, gpus - sum(held.gpus_on.values()))
+        elif roomy := [node for node, there in free.items() if there >= gpus]:
+            held.gpus_on = {roomy[0]: gpus}
+        if held.gpus_on:
+            held.started_at = self.clock.now()
             held.observation = replace(held.observation, status="running", node_id=NODE_ID)
             self._sample(held, held.started_at, None)
 
@@ -149,7 +154,8 @@ class DryRun:
         free = list(self.gpus_by_node)
         for held in self._held.values():
             if held.runs:
-                free[held.node] -= held.launch.gpus
+                for node, gpus in held.gpus_on.items():
+                    free[node] -= gpus
         return free
 
     def _running(self, sid: str) -> _Held:

@@ -7,7 +7,7 @@ jobs only.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,21 +15,25 @@ from typing import Final
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.errors import CarbonschedError
 from scheduler.domain.instant import format_instant
+from scheduler.domain.job import Interruptible
 from scheduler.domain.placement import Segment
+from scheduler.execution.alarms import Alarms
 from scheduler.execution.launching import Launcher
-from scheduler.execution.lookout import INFRASTRUCTURE, Lookout, View
+from scheduler.execution.lookout import INFRASTRUCTURE, Lookout, View, planned_stop
 from scheduler.execution.mishaps import INTERNAL, Mishaps
 from scheduler.execution.placing import Placer
-from scheduler.execution.sites import Sites, room, usable
+from scheduler.execution.sites import Claim, Sites, claim, coming, room, usable
 from scheduler.execution.transitions import TERMINAL, Action, decide
 from scheduler.execution.verdict import Verdict, by_outcome, unknown, unstarted
-from scheduler.ports import Clock
+from scheduler.ports import Capacity, Clock
 from scheduler.problem.candidates import width_on
 from scheduler.records.reservations import reservations
-from scheduler.records.rows import FINAL, JobRow, JobState, SegmentRow
+from scheduler.records.rows import FINAL, JobMark, JobRow, JobState, SegmentRow, StoredJob
 from scheduler.records.store import Store
 from scheduler.records.transaction import Transaction
 
+_READ_AT_ONCE: Final = 200
+"""Jobs are read from the store so many at a time."""
 _STEPS_A_PASS: Final = 6
 """A job takes at most so many steps before the others have their turn."""
 _RELEASE_WITHIN: Final = timedelta(seconds=5)
@@ -37,6 +41,8 @@ _RELEASE_WITHIN: Final = timedelta(seconds=5)
 _NO_ROOM: Final = "no room"
 _PATIENCE: Final = timedelta(minutes=10)
 """How long a job waits for room after its planned start before it is planned again."""
+_ROOM_AGAIN: Final = timedelta(seconds=5)
+"""How soon a cluster without room is asked again."""
 _SHOWN_WITHIN: Final = timedelta(seconds=15)
 """Ray shows GPUs as taken within this time of a launch; about 7 s with its default intervals."""
 _OTHERS_STAY: Final = timedelta(hours=1)
@@ -54,47 +60,68 @@ class Engine:
     lookout: Lookout
     clock: Clock
     _stops_sent: set[str] = field(default_factory=set)
+    _alarms: Alarms = field(default_factory=Alarms)
     _mishaps: Mishaps = field(default_factory=Mishaps)
 
     def step(self, *, leave: Callable[[], bool] = lambda: False) -> int:
         """One pass over the open jobs, cut short between two of them where `leave` says so; how many are left open."""
-        with self.store.reading() as tx:
-            jobs = tx.open_jobs()
-        for job in jobs:
+        for stored in self._awake():
             if leave():
                 break
-            self._guarded(job)
+            self._guarded(stored)
+        self.lookout.tell()
         with self.store.reading() as tx:
-            return len(tx.open_jobs())
+            return len(tx.open_marks())
 
-    def _guarded(self, job: JobRow) -> None:
+    def _awake(self) -> Iterator[StoredJob]:
+        """The jobs that may have something to do, as they are stored, a batch at a time."""
+        with self.store.reading() as tx:
+            marks = tx.open_marks()
+        now = self.clock.now()
+        awake = [mark.job_id for mark in marks if not self._alarms.asleep(mark, now)]
+        for first in range(0, len(awake), _READ_AT_ONCE):
+            yield from self._read(awake[first : first + _READ_AT_ONCE])
+
+    def _read(self, job_ids: Sequence[str]) -> list[StoredJob]:
+        """Jobs as they are stored now."""
+        with self.store.reading() as tx:
+            return tx.stored(job_ids)
+
+    def _guarded(self, stored: StoredJob) -> None:
         """Advance a job; a bug met on the way holds up that job alone, and is told in the log and in its reason."""
-        now_s = self.clock.monotonic_s()
-        if self._mishaps.rests(job.id, now_s):
+        job_id, now_s = stored.job.id, self.clock.monotonic_s()
+        if self._mishaps.rests(job_id, now_s):
             return
         try:
-            self._advance(job.id)
+            self._advance(stored)
         except Exception as exc:  # noqa: BLE001  # whatever the bug is, the other jobs' suspends must come in time
-            self._reason(job, self._mishaps.happened(job.id, exc, now_s))
+            [stored] = self._read([job_id])
+            self._reason(stored.job, self._mishaps.happened(job_id, exc, now_s))
         else:
-            self._mishaps.over(job.id)
+            self._mishaps.over(job_id)
 
-    def _advance(self, job_id: str) -> None:
+    def _advance(self, stored: StoredJob) -> None:
         """Take a job's steps until there is none to take now."""
         for _ in range(_STEPS_A_PASS):
-            with self.store.reading() as tx:
-                job = tx.job(job_id)
-            if job.state in FINAL:
+            if stored.job.state in FINAL:
                 return
             try:
-                view = self.lookout.look(job, self._stops_sent)
+                view = self.lookout.look(stored, self._stops_sent)
                 action, _ = decide(view.situation)
                 if action is Action.WAIT or not self._do(action, view):
                     self._say_why(view)
+                    self._sleep(view)
                     return
             except CarbonschedError as exc:
-                self._reason(job, exc.message)
+                self._reason(stored.job, exc.message)
                 return
+            [stored] = self._read([stored.job.id])
+
+    def _sleep(self, view: View) -> None:
+        """Let a job that waits for its time sleep until then, and one that waits for room for a moment."""
+        wake = self.clock.now() + _ROOM_AGAIN if view.situation.start_due else view.wake
+        if wake is not None:
+            self._alarms.set(JobMark(view.job.id, view.job.state, view.job.wanted), wake)
 
     def _say_why(self, view: View) -> None:
         """Keep the reason of a job that waits true."""
@@ -179,10 +206,11 @@ class Engine:
         job, plan, ahead, now = view.job, view.plan, view.ahead, self.clock.now()
         assert plan is not None and ahead is not None, job.id  # noqa: S101, PT018  # a start is due only by a plan
         site = self.sites.named(ahead.cluster)
-        width, capacity = width_on(job.job, site.cluster), site.executor.probe()
-        free = room(capacity.free_by_node, self._on_the_way(site.cluster))
-        if free < width:
-            return self._crowded(view, f"{_NO_ROOM} on {ahead.cluster}: {free} of {width} GPUs free on a node")
+        wanted, capacity = claim(job.job, site.cluster), site.executor.probe()
+        free = room(capacity.free_by_node, self._on_the_way(site.cluster, capacity), spans=wanted.spans)
+        if free < wanted.gpus:
+            where = "" if wanted.spans else " on a node"
+            return self._crowded(view, f"{_NO_ROOM} on {ahead.cluster}: {free} of {wanted.gpus} GPUs free{where}")
         safe = [s for s in view.segments if s.end == "suspended"]
         n = len(safe) + 1
         attempt = 1 + sum(s.n == n for s in view.segments)
@@ -209,13 +237,14 @@ class Engine:
             return False
         return self._settle(view.job, JobState.QUEUED, why)
 
-    def _on_the_way(self, cluster: Cluster) -> list[int]:
-        """The widths of launches that the cluster's free GPUs may not show yet. [GPUs]"""
+    def _on_the_way(self, cluster: Cluster, capacity: Capacity) -> list[Claim]:
+        """What launches take that the cluster's free GPUs may not show yet."""
         now = self.clock.now()
         with self.store.reading() as tx:
             sent = [s for s in tx.open_segments() if s.cluster == cluster.name]
-            fresh = [s for s in sent if s.phase == "intended" or now - s.intended_at < _SHOWN_WITHIN]
-            return [width_on(tx.job(s.job_id).job, cluster) for s in fresh]
+            claims = {s.fence: claim(tx.job(s.job_id).job, cluster) for s in sent}
+        fresh = [s.fence for s in sent if s.phase == "intended" or now - s.intended_at < _SHOWN_WITHIN]
+        return coming(capacity, list(claims.values()), [claims[fence] for fence in fresh])
 
     def _taken_by_others(self, job: JobRow, tx: Transaction, now: datetime) -> tuple[Segment, ...]:
         """What others use of each cluster now, taken to last a while; all of one that does not answer."""
@@ -224,7 +253,7 @@ class Engine:
             cluster = site.cluster
             own = sum(width_on(tx.job(s.job_id).job, cluster) for s in tx.open_segments() if s.cluster == cluster.name)
             try:
-                free = usable(site.executor.probe().free_by_node, width_on(job.job, cluster))
+                free = usable(site.executor.probe().free_by_node, claim(job.job, cluster))
             except CarbonschedError:
                 free = -own  # nothing can be sent there now, which its own jobs' waiting says already
             others = min(cluster.gpus, cluster.gpus - own - free)
@@ -267,12 +296,15 @@ class Engine:
         outcome = view.outcome
         assert outcome is not None, segment.sid  # noqa: S101  # the table closes by an outcome only where there is one
         worked = self.placer.worked(view.job, segment, outcome)
+        asked_at = segment.stop_asked_at
+        planned = planned_stop(segment, (view.job.job.interruptible or Interruptible()).checkpoint)
         verdict = by_outcome(
             view.job,
             outcome,
-            stop_asked=segment.stop_asked_at is not None,
+            stop_asked=asked_at is not None,
             worked=worked,
             granted=segment.phase == "granted",
+            by_plan=asked_at is not None and planned is not None and asked_at >= planned,
         )
         released = min(self.clock.now(), outcome.ended_at + _RELEASE_WITHIN)
         return self._close(view.job, segment, verdict, released_at=released)

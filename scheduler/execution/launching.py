@@ -48,9 +48,11 @@ class Launcher:
         interruption = job.interruptible or Interruptible()
         return Launch(
             sid=segment.sid,
+            kind=job.launch,
             entrypoint=job.entrypoint,
             env={**job.env, **{name: self._secret(name) for name in job.secrets}},
             runtime_env=job.runtime_env,
+            ranks=job.gpus,
             gpus=width_on(job, cluster),
             cpus=job.cpus,
             memory_bytes=_bytes(job.memory),

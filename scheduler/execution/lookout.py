@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from scheduler.domain.errors import ClusterUnreachable
@@ -16,7 +16,7 @@ from scheduler.execution.sites import Sites
 from scheduler.execution.transitions import TERMINAL, Seen, Situation
 from scheduler.ports import Clock, Observation
 from scheduler.records.evidence import Outcome
-from scheduler.records.rows import JobRow, JobState, PlanRow, SegmentRow
+from scheduler.records.rows import JobRow, JobState, PlanRow, SegmentRow, StoredJob
 from scheduler.records.store import Store
 
 INFRASTRUCTURE: Final = (
@@ -32,6 +32,8 @@ _LONG_START: Final = timedelta(seconds=60)
 """Ray starts a job with room within seconds; after this something else took the room."""
 _LONG_BUILD: Final = timedelta(minutes=15)
 """The same for one whose environment is built first; Ray itself gives up after 900 s."""
+_TELL_EVERY: Final = timedelta(seconds=30)
+"""How often the store is told that a segment lives; what it says may be so much too old."""
 _LOOK_AGAIN: Final = timedelta(hours=1)
 """A waiting job's plan is looked at again so often: forecasts move, and others free what they had reserved."""
 _FROZEN: Final = timedelta(minutes=10)
@@ -47,6 +49,7 @@ class View:
     Args:
         ahead: the stretch of the plan that comes next.
         silence: why its cluster does not answer, empty where it does.
+        wake: when it is to be looked at again, if nobody changes it; None for the next pass.
     """
 
     job: JobRow
@@ -57,6 +60,7 @@ class View:
     observation: Observation | None = None
     outcome: Outcome | None = None
     silence: str = ""
+    wake: datetime | None = None
 
     @property
     def live(self) -> SegmentRow | None:
@@ -92,17 +96,17 @@ class Lookout:
     _pause_s: dict[str, float] = field(default_factory=dict)
     _silence: dict[str, str] = field(default_factory=dict)
     _judged_at: dict[int, datetime] = field(default_factory=dict)
+    _alive_at: dict[str, datetime] = field(default_factory=dict)
+    _untold: dict[int, SegmentRow] = field(default_factory=dict)
 
-    def look(self, job: JobRow, stops_sent: Container[str]) -> View:
+    def look(self, stored: StoredJob, stops_sent: Container[str]) -> View:
         """The job's situation now.
 
         Args:
-            job: as it is stored.
+            stored: what the store says of the job.
             stops_sent: submissions that this process has asked to stop.
         """
-        with self.store.reading() as tx:
-            plan = tx.newest_plans([job.id]).get(job.id)
-            segments = tuple(tx.segments(job.id))
+        job, plan, segments = stored.job, stored.plan, stored.segments
         ahead = None if plan is None else next_segment(plan, segments)
         live = live_segment(segments)
         if live is not None:
@@ -119,7 +123,17 @@ class Lookout:
         due = waits and ahead is not None and self.clock.now() >= ahead.start
         stale = waits and not due and plan is not None and self._stale(plan, segments, ahead)
         situation = Situation(state=job.state, wanted=job.wanted, start_due=due, plan_stale=stale)
-        return View(job=job, plan=plan, segments=segments, ahead=ahead, situation=situation)
+        wake = self._wake(job, plan, ahead) if not stale else None
+        return View(job=job, plan=plan, segments=segments, ahead=ahead, situation=situation, wake=wake)
+
+    def _wake(self, job: JobRow, plan: PlanRow | None, ahead: Segment | None) -> datetime | None:
+        """When a job of which nothing runs is next to be looked at."""
+        if job.state == JobState.HELD and job.wanted == "hold":
+            return datetime.max.replace(tzinfo=UTC)
+        if job.wanted != "run" or plan is None or ahead is None:
+            return None
+        look = self._judged_at.get(plan.id, plan.made_at) + _LOOK_AGAIN
+        return ahead.start if ahead.start - look < _FROZEN else look
 
     def kept(self, plan: PlanRow) -> None:
         """Note that a plan was looked at again and stays."""
@@ -155,7 +169,8 @@ class Lookout:
     def lease_end(self, job: JobRow, live: SegmentRow) -> datetime:
         """When even an agent that nobody sees has ended the training: lease and grace after it was last seen alive."""
         grace = (job.job.interruptible or Interruptible()).grace
-        return (live.seen_at or live.intended_at) + self.lease + grace
+        told_at = live.seen_at + _TELL_EVERY if live.seen_at else live.intended_at
+        return max(told_at, self._alive_at.get(live.sid, told_at)) + self.lease + grace
 
     def silent(self) -> dict[str, str]:
         """The clusters that did not answer when last asked, and what is wrong."""
@@ -187,11 +202,23 @@ class Lookout:
         return _Answer(observation.status, observation, outcome, restarted=restarted)
 
     def _note_alive(self, live: SegmentRow, answer: _Answer) -> SegmentRow:
-        """Store that it was seen, and where."""
-        node_id = answer.observation.node_id if answer.observation else ""
+        """Note that it was seen, and where; the store is told now and then, for a lookout that comes after this one."""
+        now, node_id = self.clock.now(), answer.observation.node_id if answer.observation else ""
+        seen = replace(live, seen_at=now, node_id=node_id or live.node_id)
+        self._alive_at[live.sid] = now
+        told = live.seen_at is not None and abs(now - live.seen_at) < _TELL_EVERY
+        if not told or seen.node_id != live.node_id:
+            self._untold[live.fence] = seen
+        return seen
+
+    def tell(self) -> None:
+        """Store what was seen alive since the last time, all of it at once."""
+        if not self._untold:
+            return
         with self.store.writing() as tx:
-            tx.set_segment(live.fence, seen_at=self.clock.now(), node_id=node_id or None)
-            return next(s for s in tx.segments(live.job_id) if s.fence == live.fence)
+            for fence, seen in self._untold.items():
+                tx.set_segment(fence, seen_at=seen.seen_at, node_id=seen.node_id or None)
+        self._untold.clear()
 
 
 def live_segment(segments: Sequence[SegmentRow]) -> SegmentRow | None:

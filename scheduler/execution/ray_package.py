@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
 from scheduler.domain.errors import InvalidInput, StoreError
-from scheduler.execution.agent import AGENT_FILE, agent_source
+from scheduler.execution.agent import AGENT_FILE, agent_sources
 
 LIMIT_BYTES: Final = 100 * 2**20
 """A package of this size is refused by Ray's API (GCS_STORAGE_MAX_SIZE, ray/_private/runtime_env/packaging.py)."""
@@ -28,7 +28,10 @@ DEFAULT_EXCLUDES: Final = (".git", "__pycache__", ".venv")
 WORK: Final = "work"
 """Folder of the package in which the training runs."""
 
-AGENT_PATH: Final = f".carbonsched/{AGENT_FILE}"
+AGENT_FOLDER: Final = ".carbonsched"
+"""Folder of the package in which the agent's files lie."""
+
+AGENT_PATH: Final = f"{AGENT_FOLDER}/{AGENT_FILE}"
 """Where the agent lies in the package."""
 
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the first moment a zip can hold: times would make equal content differ
@@ -114,7 +117,8 @@ def _write(part: Path, entries: Sequence[_Entry], folder: Path) -> tuple[str, in
 def _pack(stream: IO[bytes], entries: Sequence[_Entry], folder: Path) -> None:
     """Write the zip: names in order, one time for all, so that it depends on the content alone."""
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as package:
-        package.writestr(_info(AGENT_PATH, executable=False), agent_source())
+        for name, source in agent_sources().items():
+            package.writestr(_info(f"{AGENT_FOLDER}/{name}", executable=False), source)
         package.writestr(_info(f"{WORK}/", executable=True), b"")
         for entry in sorted(entries, key=lambda e: e.name):
             info = _info(f"{WORK}/{entry.name}", executable=entry.executable)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,16 +22,32 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, 
 
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.errors import ClusterRefused, ClusterUnreachable, InvalidInput, StoreError
-from scheduler.execution.agent import SETTINGS_ENV
+from scheduler.execution.agent import DRIVER_FILE, RANKS_FILE, SETTINGS_ENV
 from scheduler.execution.clock import SystemClock
 from scheduler.execution.ray_http import Answer, RayHttp
-from scheduler.execution.ray_package import AGENT_PATH, bare_package
+from scheduler.execution.ray_package import AGENT_FOLDER, AGENT_PATH, bare_package
 from scheduler.execution.ray_token import resolve_token
 from scheduler.execution.ray_wire import JobAnswer, Logs, NodesAnswer, Submitted, Version
 from scheduler.ports import Capacity, Clock, Launch, Observation
 
 STOP_MARGIN: Final = timedelta(seconds=30)
 """How much later than the agent Ray kills: the agent needs it to kill what is left and to write the outcome."""
+
+DRIVER_CPUS: Final = 1.0
+"""Reserved for the driver of a training that uses Ray itself, where the job is silent: what a task of Ray takes."""
+
+DRIVER_NEEDS: Final = (
+    "RAY_ADDRESS",
+    "RAY_AUTH_MODE",
+    "RAY_AUTH_TOKEN",
+    "RAY_AUTH_TOKEN_PATH",
+    "RAY_JOB_CONFIG_JSON_ENV_VAR",
+    "RAY_TLS_CA_CERT",
+    "RAY_TLS_SERVER_CERT",
+    "RAY_TLS_SERVER_KEY",
+    "RAY_USE_TLS",
+)
+"""Ray's variables by which a driver attaches to its cluster; no other training gets them, the token least of all."""
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
@@ -174,30 +191,49 @@ class RayRest:
             "entrypoint": f"exec {self.python} -I {AGENT_PATH}",
             "metadata": dict(launch.metadata),
             "runtime_env": {**launch.runtime_env, "working_dir": package_uri, "env_vars": self._env(launch)},
-            "entrypoint_num_gpus": launch.gpus,
         }
-        if launch.cpus is not None:
-            body["entrypoint_num_cpus"] = launch.cpus
         if launch.memory_bytes is not None:
             body["entrypoint_memory"] = launch.memory_bytes
+        if launch.kind == "ray":  # were the GPUs reserved for the driver, its workers would wait for them for ever
+            return {**body, "entrypoint_num_cpus": launch.cpus or DRIVER_CPUS}
+        if launch.cpus is not None:
+            body["entrypoint_num_cpus"] = launch.cpus
+        body["entrypoint_num_gpus"] = launch.gpus
         pin = self._nodes().pin(launch.gpu_model, launch.gpus)
         return {**body, "entrypoint_resources": pin} if pin else body
+
+    def _command(self, launch: Launch) -> str | tuple[str, ...]:
+        """What the agent starts: the training, or what starts it; from the user's folder in the package."""
+        if launch.kind == "script":
+            return launch.entrypoint
+        grace_s = launch.grace.total_seconds()
+        order = {"command": launch.entrypoint, "ranks": launch.ranks, "grace_s": grace_s}
+        file, said = (DRIVER_FILE, launch.entrypoint) if launch.kind == "ray" else (RANKS_FILE, order)
+        return f"exec {self.python} -I ../{AGENT_FOLDER}/{file} {shlex.quote(json.dumps(said))}"
 
     def _env(self, launch: Launch) -> dict[str, str]:
         """The environment of the job's processes: the user's, then what the agent and Ray's stop are steered by."""
         settings = {
             "sid": launch.sid,
-            "command": launch.entrypoint,
+            "command": self._command(launch),
             "checkpoint_dir": launch.checkpoint_dir,
             "fence": launch.fence,
             "grace_s": launch.grace.total_seconds(),
             "sample_every_s": launch.sample_every.total_seconds(),
             "progress": launch.progress,
             "lease_s": self.lease.total_seconds(),
-            "keep": [*launch.env] if launch.cpus is None else [*launch.env, "OMP_NUM_THREADS"],
+            "keep": _kept(launch),
         }
         wait_s = math.ceil((launch.grace + STOP_MARGIN).total_seconds())
         return {**launch.env, SETTINGS_ENV: json.dumps(settings), "RAY_JOB_STOP_WAIT_TIME_S": str(wait_s)}
+
+
+def _kept(launch: Launch) -> list[str]:
+    """Names that the agent would take for Ray's own, and that the training gets all the same."""
+    if launch.kind == "ray":
+        return [*launch.env, *DRIVER_NEEDS]
+    reserved = launch.kind == "script" and launch.cpus is not None  # then the threads that Ray says are meant
+    return [*launch.env, "OMP_NUM_THREADS"] if reserved else [*launch.env]
 
 
 def _check(launch: Launch) -> None:

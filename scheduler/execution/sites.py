@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.errors import UnknownName
-from scheduler.ports import Executor
+from scheduler.domain.job import Job
+from scheduler.ports import Capacity, Executor
+from scheduler.problem.candidates import width_on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,16 +33,51 @@ class Sites:
         return self.by_name[name]
 
 
-def room(free_by_node: Sequence[int], sent: Sequence[int]) -> int:
-    """The most GPUs left on one node after each width in `sent` took the fullest node that it fits on. [GPUs]"""
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """GPUs that a launch takes: all on one node, or wherever they are free, where its workers ask one by one."""
+
+    gpus: int
+    spans: bool = False
+
+
+def claim(job: Job, cluster: Cluster) -> Claim:
+    """What the job takes of the cluster."""
+    return Claim(width_on(job, cluster), spans=job.launch == "ray")
+
+
+def coming(capacity: Capacity, open_claims: Sequence[Claim], fresh: Sequence[Claim]) -> list[Claim]:
+    """The claims that the cluster's free GPUs may not show yet.
+
+    A driver's workers may come minutes after it, so while one is there all that is missing from what is shown counts.
+
+    Args:
+        capacity: what the cluster shows.
+        open_claims: of every launch that may be there.
+        fresh: those among them that are too new to be shown.
+    """
+    one_node = [each for each in fresh if not each.spans]
+    if not any(each.spans for each in open_claims):
+        return one_node
+    shown = capacity.gpus_total - capacity.gpus_free + sum(each.gpus for each in one_node)
+    return [*one_node, Claim(max(0, sum(each.gpus for each in open_claims) - shown), spans=True)]
+
+
+def room(free_by_node: Sequence[int], sent: Sequence[Claim], *, spans: bool = False) -> int:
+    """The most GPUs left for a launch once each claim in `sent` took its own: on one node, or in all. [GPUs]
+
+    A claim on one node takes the fullest that it fits on; one that fits nowhere is on its node already.
+    """
     free = list(free_by_node)
-    for width in sorted(sent, reverse=True):
+    for width in sorted((each.gpus for each in sent if not each.spans), reverse=True):
         fitting = [index for index, gpus in enumerate(free) if gpus >= width]
         if fitting:
             free[min(fitting, key=lambda index: free[index])] -= width
-    return max(free, default=0)
+    left = sum(free) - sum(each.gpus for each in sent if each.spans)
+    return max(0, left if spans else min(left, max(free, default=0)))
 
 
-def usable(free_by_node: Sequence[int], width: int) -> int:
-    """GPUs that launches of `width` can get at: what is free on nodes that have that many, in whole launches. [GPUs]"""
-    return sum(gpus // width * width for gpus in free_by_node)
+def usable(free_by_node: Sequence[int], wanted: Claim) -> int:
+    """GPUs that such launches can get at: what is free on nodes that have that many, in whole launches. [GPUs]"""
+    unit = 1 if wanted.spans else wanted.gpus
+    return sum(gpus // unit * unit for gpus in free_by_node)

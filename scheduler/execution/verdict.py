@@ -12,6 +12,7 @@ INTERRUPTION_BUDGET = 3
 
 
 WITHDRAWN = "withdrawn: it stayed pending on its cluster"
+RELEASED = "stopped for a reason that is gone since"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,9 @@ class Verdict:
     interruptions: int = 0
 
 
-def by_outcome(job: JobRow, outcome: Outcome, *, stop_asked: bool, worked: float, granted: bool = True) -> Verdict:
+def by_outcome(
+    job: JobRow, outcome: Outcome, *, stop_asked: bool, worked: float, granted: bool = True, by_plan: bool = True
+) -> Verdict:
     """What an outcome means.
 
     A training that saves on SIGTERM may well exit 0: after a stop, only full progress means that it finished.
@@ -41,6 +44,7 @@ def by_outcome(job: JobRow, outcome: Outcome, *, stop_asked: bool, worked: float
         outcome: what the agent wrote.
         stop_asked: whether the stop came from us.
         granted: whether it was ever seen running; what was withdrawn before is planned again.
+        by_plan: whether the plan asked for the stop, and so says how to go on.
         worked: fraction done by the clock, used where the training does not report progress. [-]
     """
     progress = worked if outcome.progress is None else outcome.progress
@@ -59,6 +63,8 @@ def by_outcome(job: JobRow, outcome: Outcome, *, stop_asked: bool, worked: float
         return Verdict(end="suspended", state=JobState.HELD, reason="held by a person", progress=progress)
     if not granted:
         return Verdict(end="interrupted", state=JobState.QUEUED, reason=WITHDRAWN)
+    if not by_plan:
+        return Verdict(end="suspended", state=JobState.QUEUED, reason=RELEASED, progress=progress)
     return Verdict(end="suspended", state=JobState.SUSPENDED, reason="suspended by the plan", progress=progress)
 
 

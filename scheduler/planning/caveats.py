@@ -30,6 +30,7 @@ def caveats(situation: Situation, assembled: Assembled, chosen: Placement) -> tu
         *_flat(assembled),
         *_weak_claims(assembled, used),
         *_assumed(situation, assembled),
+        *_several_nodes(situation.job, assembled.ground.candidates),
         *_ignored_keys(situation.job),
         *_ignored_cluster_keys(assembled.ground.candidates),
         *_first_copy(situation.job, assembled, chosen),
@@ -99,10 +100,15 @@ def _assumed(situation: Situation, assembled: Assembled) -> Iterator[str]:
         yield f"the intensity of {', '.join(estimated)} is estimated, not observed or forecast hour by hour"
 
 
+def _several_nodes(job: Job, clusters: tuple[Cluster, ...]) -> Iterator[str]:
+    """Candidates on which the job can be planned and not run."""
+    narrow = [cluster.name for cluster in clusters if cluster.node.gpus < job.gpus]
+    if job.launch == "torchrun" and narrow:
+        yield f"launch: torchrun over several nodes cannot run yet, as on {', '.join(narrow)}"
+
+
 def _ignored_keys(job: Job) -> Iterator[str]:
     """Keys of the job that nothing acts on yet."""
-    if job.launch != "script":
-        yield f"launch: {job.launch} is planned by its GPUs alone: nodes and placement groups are not looked at"
     if job.elastic is not None:
         yield f"elastic is not acted on: the job is planned at {job.gpus} GPUs"
     for key, said in (("after", job.after), ("max_cost", job.max_cost), ("preempt", job.preempt)):

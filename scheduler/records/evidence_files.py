@@ -45,7 +45,12 @@ class EvidenceFiles:
     def log(self, job_id: str, sid: str) -> str:
         """What the attempt printed, as far as it was harvested."""
         path = self._path(job_id, f"{sid}.log")
-        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        return path.read_bytes().decode(errors="replace") if path.exists() else ""
+
+    def log_cut(self, job_id: str, sid: str) -> int:
+        """How much came before what is kept of the log. [characters]"""
+        path = self._path(job_id, f"{sid}.log.cut")
+        return int(path.read_text(encoding="ascii")) if path.exists() else 0
 
     def keep_samples(self, job_id: str, sid: str, raw: bytes) -> None:
         """Keep the whole lines of a longer reading; a shorter one never replaces what is here."""
@@ -70,8 +75,14 @@ class EvidenceFiles:
         return outcome
 
     def keep_log(self, job_id: str, sid: str, text: str) -> None:
-        """Keep what an attempt printed, its last part where it is over the cap."""
-        _write(self._path(job_id, f"{sid}.log"), text.encode(errors="replace")[-LOG_CAP_BYTES:])
+        """Keep what an attempt printed, its last part where it is over the cap; a shorter reading replaces nothing."""
+        if len(text) < self.log_cut(job_id, sid) + len(self.log(job_id, sid)):
+            return
+        kept = text.encode(errors="replace")[-LOG_CAP_BYTES:]
+        cut = len(text) - len(kept.decode(errors="replace"))
+        if cut:
+            _write(self._path(job_id, f"{sid}.log.cut"), str(cut).encode())
+        _write(self._path(job_id, f"{sid}.log"), kept)
 
     def _path(self, job_id: str, name: str) -> Path:
         """A file of the job's evidence."""

@@ -72,6 +72,15 @@ class JobRow:
     finished_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class JobMark:
+    """What tells whether anything about an open job has changed."""
+
+    job_id: str
+    state: JobState
+    wanted: Wanted
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRow:
     """One plan of a job, as it was printed when it was made."""
@@ -134,12 +143,29 @@ class SegmentRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredJob:
+    """A job with all that the loop needs of it: its binding plan, and its segments, oldest first."""
+
+    job: JobRow
+    plan: PlanRow | None
+    segments: tuple[SegmentRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventRow:
     """Something that happened to a job."""
 
     at: datetime
     kind: str
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEvent(EventRow):
+    """An event with its place in the order of all events, and the job that it happened to."""
+
+    id: int
+    job_id: str
 
 
 Row = RowMapping
@@ -184,11 +210,15 @@ def event_from_row(row: Row) -> EventRow:
     return EventRow(at=parse_instant(row["at"]), kind=row["kind"], text=row["text"])
 
 
+def job_event_from_row(row: Row) -> JobEvent:
+    """The event that a row of the store holds, with its number and its job."""
+    at = parse_instant(row["at"])
+    return JobEvent(id=row["id"], job_id=row["job_id"], at=at, kind=row["kind"], text=row["text"])
+
+
 def to_column(value: object) -> object:
-    """A value as the store keeps it: instants as text, words as they are."""
-    if isinstance(value, datetime):
-        return format_instant(value)
-    return value.value if isinstance(value, StrEnum) else value
+    """A value as the store keeps it: instants as text, the rest as it is."""
+    return format_instant(value) if isinstance(value, datetime) else value
 
 
 def _when(text: str | None) -> datetime | None:

@@ -1,20 +1,29 @@
-"""The tables of the store. Times are ISO text in UTC, so that they sort and read as they are."""
+"""The tables of the store. Times are ISO text in UTC, so that they sort and read as they are.
+
+A change of a table is a step in `migrations/versions` too, and a new `REVISION`; a test holds the two together.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION: Final = 1
+REVISION: Final = "0002"
+"""What the tables below are: the last step of `migrations/versions`. Four digits, so that they compare."""
+FIRST: Final = "0001"
+"""The first revision, which kept its number in a table of its own, before Alembic's."""
+UNNAMED: Final = "unnamed"
+"""Stands for the revision of a database that should say one and does not."""
 
 metadata = sa.MetaData()
 
-meta = sa.Table(
-    "meta",
+version = sa.Table(
+    "alembic_version",
     metadata,
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
 )
 
 job = sa.Table(
@@ -72,7 +81,7 @@ segment = sa.Table(
     sa.Column("seen_at", sa.Text),
     sa.Column("released_at", sa.Text),
     sa.Column("node_id", sa.Text, nullable=False),
-    sa.Column("session", sa.Text, nullable=False),
+    sa.Column("session", sa.Text, nullable=False, server_default=""),
     sa.Column("end", sa.Text, nullable=False),
     sa.UniqueConstraint("job_id", "n", "attempt"),
     sqlite_autoincrement=True,
@@ -96,3 +105,24 @@ scheduler = sa.Table(
     sa.Column("started_at", sa.Text, nullable=False),
     sa.Column("pass_at", sa.Text, nullable=False),
 )
+
+
+def revision_in(ask: Callable[[str], Iterable[Sequence[object]]]) -> str | None:
+    """The revision of the tables in a database, None where there are none yet.
+
+    Args:
+        ask: runs a query on it, whichever library it was opened with.
+    """
+    tables = {row[0] for row in ask("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if version.name in tables:
+        found = [str(row[0]) for row in ask("SELECT version_num FROM alembic_version")]
+    elif "meta" in tables:
+        found = [str(row[0]).zfill(len(FIRST)) for row in ask("SELECT value FROM meta WHERE key = 'schema'")]
+    else:
+        return None
+    return found[0] if found else UNNAMED
+
+
+def is_older(revision: str) -> bool:
+    """Whether tables of that revision can be brought up to ours."""
+    return revision.isdigit() and len(revision) == len(FIRST) and FIRST <= revision < REVISION

@@ -47,9 +47,18 @@ class StateFolder:
         """Cluster files of `local up`."""
         return self.root / "local" / "clusters"
 
+    @property
+    def all_evidence(self) -> Path:
+        """The evidence of every job, a folder each."""
+        return self.root / "evidence"
+
     def evidence(self, job_id: str) -> Path:
         """What the agents of a job wrote, as it was read."""
-        return self.root / "evidence" / job_id
+        return self.all_evidence / job_id
+
+    def before_upgrade(self, revision: str, n: int) -> Path:
+        """The n-th copy of the database that was made before its tables were brought up from `revision`."""
+        return self.root / f"carbonsched.db.before-upgrade-{revision}{f'-{n}' if n > 1 else ''}"
 
     def prepare(self) -> None:
         """Make the folder, mode 0700, and refuse one where the store cannot work.
@@ -60,7 +69,8 @@ class StateFolder:
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.packages.mkdir(mode=0o700, exist_ok=True)
-            self.database.touch(mode=0o600)  # job files hold commands and environments; a given folder may be open
+            if not self.database.exists():
+                self.database.touch(mode=0o600)  # jobs hold commands and environments; a given folder may be open
         except OSError as exc:
             raise StoreError(
                 f"the state folder {self.root} cannot be used: {exc.strerror}",
@@ -71,12 +81,12 @@ class StateFolder:
                 f"the state folder {self.root} is not writable",
                 hint="mend its permissions, or set CARBONSCHED_STATE_DIR to a folder of yours on a local disk",
             )
-        refuse_network(self.root.resolve(), _mounts())
+        refuse_network(self.root.resolve(), mounts())
 
 
-def refuse_network(root: Path, mounts: str) -> None:
+def refuse_network(root: Path, table: str) -> None:
     """Refuse a folder on a network filesystem, by a table in the form of /proc/mounts."""
-    kind = filesystem_of(root, mounts)
+    kind = filesystem_of(root, table)
     if kind in NETWORK_FILESYSTEMS:
         raise StoreError(
             f"the state folder {root} is on a network filesystem ({kind}), where SQLite cannot lock",
@@ -84,10 +94,10 @@ def refuse_network(root: Path, mounts: str) -> None:
         )
 
 
-def filesystem_of(path: Path, mounts: str) -> str:
+def filesystem_of(path: Path, table: str) -> str:
     """The filesystem type that holds `path`, by a table in the form of /proc/mounts; empty if unknown."""
     best, kind = -1, ""
-    for line in mounts.splitlines():
+    for line in table.splitlines():
         fields = line.split()
         if len(fields) < 3:  # noqa: PLR2004  # device, mount point, type
             continue
@@ -97,7 +107,7 @@ def filesystem_of(path: Path, mounts: str) -> str:
     return kind
 
 
-def _mounts() -> str:
+def mounts() -> str:
     """The kernel's table of mounts; empty where the system has none to read (macOS)."""
     table = Path("/proc/mounts")
     return table.read_text(encoding="utf-8", errors="replace") if table.exists() else ""

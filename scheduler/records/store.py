@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy import event, exc
+from sqlalchemy import event
 from sqlalchemy.pool import NullPool
 
 from scheduler.domain.errors import StoreError
 from scheduler.records import schema
+from scheduler.records.sqlite_errors import translated
 from scheduler.records.state_folder import StateFolder
 from scheduler.records.transaction import Transaction
 
@@ -35,14 +36,14 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         """A consistent view; never waits for a writer."""
-        with _translated(self.folder), self.engine.connect() as connection, connection.begin():
+        with translated(self.folder.database), self.engine.connect() as connection, connection.begin():
             yield Transaction(connection)
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
         """A transaction that holds the write lock from its first line; an error undoes all of it."""
         with (
-            _translated(self.folder),
+            translated(self.folder.database),
             self.engine.connect().execution_options(immediate=True) as connection,
             connection.begin(),
         ):
@@ -54,7 +55,11 @@ class Store:
 
 
 def open_store(folder: StateFolder, *, busy_s: float = BUSY_S) -> Store:
-    """The store in `folder`, made if it is not there; a writer waits for another one at most `busy_s` [s].
+    """The store in `folder`, made if it is not there, brought up to date if an older carbonsched wrote it.
+
+    Args:
+        folder: where it lies.
+        busy_s: how long a writer waits for another one at most. [s]
 
     Raises:
         StoreError: the folder or the file cannot be used, or a newer carbonsched wrote it.
@@ -69,27 +74,29 @@ def open_store(folder: StateFolder, *, busy_s: float = BUSY_S) -> Store:
     event.listen(engine, "begin", _on_begin)
     store = Store(folder, engine)
     with store.reading() as tx:  # so that only the first opening of all ever waits for a writer
-        made = _has_schema(tx.connection, folder)
-    if not made:
+        found = _revision(tx, folder)
+    if found is None:
         with store.writing() as tx:
-            if not _has_schema(tx.connection, folder):
+            if _revision(tx, folder) is None:
                 schema.metadata.create_all(tx.connection)
-                tx.connection.execute(schema.meta.insert().values(key="schema", value=str(schema.SCHEMA_VERSION)))
+                tx.connection.execute(schema.version.insert().values(version_num=schema.REVISION))
+    elif found != schema.REVISION:
+        from scheduler.records.migrate import upgrade  # noqa: PLC0415  # Alembic takes 0.1 s, and is seldom needed
+
+        with translated(folder.database):
+            upgrade(engine, folder, wait_s=busy_s)
     return store
 
 
-def _has_schema(connection: sa.Connection, folder: StateFolder) -> bool:
-    """Whether the tables are there; refuses those of another version."""
-    if not sa.inspect(connection).has_table(schema.meta.name):
-        return False
-    query = sa.select(schema.meta.c.value).where(schema.meta.c.key == "schema")
-    found = connection.execute(query).scalar_one_or_none()
-    if found != str(schema.SCHEMA_VERSION):
-        raise StoreError(
-            f"the store {folder.database} has schema {found}, this carbonsched knows {schema.SCHEMA_VERSION}",
-            hint="use the carbonsched that wrote it, or another state folder",
-        )
-    return True
+def _revision(tx: Transaction, folder: StateFolder) -> str | None:
+    """The revision of the tables, None where there are none; refuses one that cannot be brought up to ours."""
+    found = schema.revision_in(tx.connection.exec_driver_sql)
+    if found in (None, schema.REVISION) or schema.is_older(found):
+        return found
+    raise StoreError(
+        f"the store {folder.database} has schema {found}, this carbonsched knows {schema.REVISION}",
+        hint="use the carbonsched that wrote it, or another state folder",
+    )
 
 
 def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
@@ -102,21 +109,3 @@ def _on_begin(connection: sa.Connection) -> None:
     """Begin as a writer or as a reader."""
     immediate = connection.get_execution_options().get("immediate", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
-
-
-@contextmanager
-def _translated(folder: StateFolder) -> Iterator[None]:
-    """The database's errors in our words."""
-    try:
-        yield
-    except exc.DatabaseError as error:
-        text = str(error.orig)
-        hints = {
-            "locked": "another command holds it; try again",
-            "full": "free some disk space; nothing was half-written",
-            "readonly": "mend the permissions of the state folder",
-            "malformed": "restore the folder from a copy",
-            "not a database": "move the file away, or set CARBONSCHED_STATE_DIR to another folder",
-        }
-        hint = next((way for word, way in hints.items() if word in text), "check the state folder and its disk")
-        raise StoreError(f"the store {folder.database}: {text}", hint=hint) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -11,16 +11,21 @@ from typing import Final
 import sqlalchemy as sa
 
 from scheduler.domain.errors import InvalidInput, StoreError, UnknownName
+from scheduler.domain.instant import parse_instant
 from scheduler.records import schema
 from scheduler.records.rows import (
     FINAL,
     EventRow,
+    JobEvent,
+    JobMark,
     JobRow,
     JobState,
     PlanRow,
     SegmentRow,
+    StoredJob,
     Wanted,
     event_from_row,
+    job_event_from_row,
     job_from_row,
     plan_from_row,
     segment_from_row,
@@ -87,6 +92,32 @@ class Transaction:
     def open_jobs(self) -> list[JobRow]:
         """Jobs that are not in a final state, in order of submission."""
         return self._jobs(schema.job.c.state.not_in([state.value for state in FINAL]))
+
+    def open_marks(self) -> list[JobMark]:
+        """The marks of the open jobs, in order of submission; cheap, whatever the jobs hold."""
+        job = schema.job.c
+        query = (
+            sa.select(job.id, job.state, job.wanted)
+            .where(job.state.not_in([state.value for state in FINAL]))
+            .order_by(job.submitted_at, job.id)
+        )
+        return [JobMark(row.id, JobState(row.state), row.wanted) for row in self.connection.execute(query)]
+
+    def overdue(self, now: datetime) -> dict[str, datetime]:
+        """The deadlines of the open jobs that have missed theirs."""
+        column = schema.job.c
+        is_open = column.state.not_in([state.value for state in FINAL])
+        query = sa.select(column.id, column.deadline_at).where(is_open & (column.deadline_at < to_column(now)))
+        return {row.id: parse_instant(row.deadline_at) for row in self.connection.execute(query)}
+
+    def stored(self, job_ids: Sequence[str]) -> list[StoredJob]:
+        """Jobs with their plans and segments, by three queries for all of them, in order of submission."""
+        jobs = self._jobs(schema.job.c.id.in_(job_ids))
+        plans = self.newest_plans(job_ids)
+        segments: dict[str, list[SegmentRow]] = {}
+        for segment in self._segments(schema.segment.c.job_id.in_(job_ids)):
+            segments.setdefault(segment.job_id, []).append(segment)
+        return [StoredJob(job=j, plan=plans.get(j.id), segments=tuple(segments.get(j.id, ()))) for j in jobs]
 
     def _jobs(self, condition: sa.ColumnElement[bool]) -> list[JobRow]:
         """Jobs that meet a condition."""
@@ -171,6 +202,16 @@ class Transaction:
         query = schema.event.select().where(schema.event.c.job_id == job_id).order_by(schema.event.c.id)
         return [event_from_row(row) for row in self.connection.execute(query).mappings()]
 
+    def events_after(self, event_id: int) -> list[JobEvent]:
+        """What happened to any job after the event of that number, in order."""
+        query = schema.event.select().where(schema.event.c.id > event_id).order_by(schema.event.c.id)
+        return [job_event_from_row(row) for row in self.connection.execute(query).mappings()]
+
+    def last_event_before(self, at: datetime) -> int:
+        """The number of the last event before `at`, 0 where there is none."""
+        query = sa.select(sa.func.max(schema.event.c.id)).where(schema.event.c.at < to_column(at))
+        return int(self.connection.execute(query).scalar() or 0)
+
     def set_scheduler(self, pid: int, started_at: datetime, pass_at: datetime) -> None:
         """Say who runs the loop, and when it last passed."""
         self.connection.execute(schema.scheduler.delete())
@@ -180,6 +221,11 @@ class Transaction:
     def scheduler_pid(self) -> int | None:
         """The process that last ran the loop."""
         return self.connection.execute(sa.select(schema.scheduler.c.pid)).scalar()
+
+    def scheduler_pass_at(self) -> datetime | None:
+        """When the loop last ended a pass; None before its first."""
+        found = self.connection.execute(sa.select(schema.scheduler.c.pass_at)).scalar()
+        return None if found is None else parse_instant(found)
 
     def _insert(self, table: sa.Table, values: Mapping[str, object]) -> int:
         """Add a row; the number that the store gave it."""

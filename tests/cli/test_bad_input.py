@@ -94,7 +94,7 @@ def _stored() -> list[str]:
         (["entrypoint="], 2, "entrypoint"),
         (['entrypoint="  "'], 2, "the command is empty"),
         (["working_dir=nowhere"], 2, "working_dir"),
-        (["launch=torchrun"], 2, "launch: torchrun cannot run yet"),
+        (["launch=torchrun", "entrypoint=torchrun train.py"], 2, "each would be a torchrun"),
         (["home=nowhere"], 2, "'nowhere'"),
         (["duration=0s"], 2, "a duration is over 0"),
         (["gpu_w=10"], 3, "no cluster can run a"),
@@ -108,6 +108,21 @@ def test_a_job_that_cannot_run(
     got, said, _ = refused(["submit", "job.yaml", *words], capsys)
     assert (got, error in said) == (code, True), said
     assert not _stored()
+
+
+def test_torchrun_over_several_nodes_is_refused_with_the_clusters_that_would_do(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is stored, where any cluster that it may use has smaller nodes."""
+    sets = ["--set", "launch=torchrun", "--set", "gpus=16", "--set", "entrypoint=python train.py"]
+    for name, node in (("one", 8), ("two", 16)):
+        text = (place / "clusters" / f"{name}.yaml").read_text().replace("gpus: 8", "gpus: 16", 1)
+        (place / "clusters" / f"{name}.yaml").write_text(text.replace("node: {gpus: 8", f"node: {{gpus: {node}"))
+    got, said, way = refused(["submit", "job.yaml", *sets], capsys)
+    assert (2, "hint: --allow two") == (got, way)
+    assert "torchrun over several nodes cannot run yet: one has 8 GPUs a node" in said
+    _, _, way = refused(["submit", "job.yaml", *sets, "--allow", "one"], capsys)
+    assert "hint: ask for at most 8 GPUs, or use launch: ray" == way
 
 
 def test_more_gpus_than_anything_has_names_each_cluster(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

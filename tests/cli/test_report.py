@@ -148,11 +148,13 @@ def test_a_period_holds_its_start_and_not_its_end(
 
 def test_one_job_is_reported_as_it_is_among_all(store: Store, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Its start at home hangs on the jobs before it, whether they are shown or not."""
-    for n in range(9):
-        add(store, place, f"d{n}", QUEBEC, 11.5 + n / 8, 14)
+    for n in range(7):
+        add(store, place, f"d{n}", QUEBEC, 11.5 + n / 32, 14)
+    for twin in ("e0", "e1"):
+        add(store, place, twin, QUEBEC, 12, 14)
     everyone = {job["job_id"]: job for job in read(capsys=capsys)["jobs"]}
-    assert everyone["d8"]["counterfactual"]["start"] > everyone["d8"]["submitted_at"]
-    for job_id in ("aaaa", "d0", "d8"):
+    assert everyone["e1"]["counterfactual"]["start"] > everyone["e1"]["submitted_at"]
+    for job_id in ("aaaa", "d0", "e0", "e1"):
         (alone,) = read("--job", job_id, capsys=capsys)["jobs"]
         assert everyone[job_id] == alone
 

@@ -39,7 +39,9 @@ class Node:
         self.processes: list[subprocess.Popen[bytes]] = []
         for folder in (root / "package" / ".carbonsched", root / "package" / "work", self.logs):
             folder.mkdir(parents=True)
-        (root / "package" / ".carbonsched" / agent.name).write_bytes(agent.read_bytes())
+        self.agent = root / "package" / ".carbonsched" / agent.name
+        for file in agent.parent.glob("carbonsched_*.py"):
+            (self.agent.parent / file.name).write_bytes(file.read_bytes())
         self.log = self.logs / f"job-driver-{SID}.log"
 
     def start(
@@ -62,10 +64,9 @@ class Node:
             "progress": 0.25,
             **settings,
         }
-        agent = next((self.root / "package" / ".carbonsched").iterdir())
         with (log or self.log).open("ab") as out:
             process = subprocess.Popen(
-                [sys.executable, "-I", str(agent)],
+                [sys.executable, "-I", str(self.agent)],
                 cwd=self.root / "package",
                 env={**os.environ, **(env or {}), "CARBONSCHED_AGENT": json.dumps(asked)},
                 stdout=out,

@@ -52,9 +52,11 @@ class Launches:
         job = f"t{len(self.made)}"
         launch = Launch(
             sid=f"cs-{job}-s1-a1",
+            kind="script",
             entrypoint=(sys.executable, "-S", "obedient.py"),
             env={},
             runtime_env={},
+            ranks=2,
             gpus=2,
             cpus=None,
             memory_bytes=None,

@@ -23,9 +23,11 @@ DUPLICATE = (
 )
 LAUNCH = Launch(
     sid=SID,
+    kind="script",
     entrypoint="python train.py",
     env={"WANDB_API_KEY": "hush-hush"},
     runtime_env={"pip": ["torch"]},
+    ranks=4,
     gpus=4,
     cpus=None,
     memory_bytes=None,

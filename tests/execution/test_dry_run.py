@@ -106,6 +106,17 @@ def test_a_job_that_was_killed_leaves_no_outcome(hands: Hands, launches: Launche
     assert 8 == dry.probe().gpus_free
 
 
+def test_a_drivers_workers_stand_on_any_node(hands: Hands, launches: Launches) -> None:
+    """A script of as many GPUs waits for one node; the driver takes what is free, and gives it back."""
+    dry = DryRun(clock=hands, gpus_by_node=(8, 8))
+    for launch in (launches.new(gpus=4), driver := launches.new(kind="ray", gpus=10), script := launches.new(gpus=6)):
+        dry.submit(launch)
+    assert ("running", "pending") == (dry.observe(driver.sid).status, dry.observe(script.sid).status)
+    assert (2, 0) == dry.probe().free_by_node
+    dry.finish(driver.sid)
+    assert ("running", (4, 2)) == (dry.observe(script.sid).status, dry.probe().free_by_node)
+
+
 def test_a_restart_forgets_every_job(hands: Hands, launches: Launches) -> None:
     """And shows in the name of the session."""
     dry, launch = DryRun(clock=hands), launches.new()

@@ -19,7 +19,7 @@ from scheduler.execution.harvest import Harvester
 from scheduler.execution.launching import Launcher
 from scheduler.execution.lookout import Lookout
 from scheduler.execution.placing import Placed
-from scheduler.execution.sites import Site, Sites, room
+from scheduler.execution.sites import Claim, Site, Sites, coming, room
 from scheduler.ports import Capacity, JobStatus, Launch, Observation
 from scheduler.records.evidence import Outcome, outcome_name, samples_name
 from scheduler.records.evidence_files import EvidenceFiles
@@ -567,7 +567,7 @@ def test_no_outcome_waits_for_the_lease_then_tries_again_under_a_higher_fence(ne
     assert (world.job.state, world.two.started) == (JobState.RUNNING, [])
     world.at(0.1 + 16.9 / 60)
     assert world.two.started == []
-    world.at(0.1 + 17.1 / 60)
+    world.at(0.1 + 17.6 / 60)
     world.at(0.5)
     assert (world.job.state, world.two.started) == (JobState.RUNNING, ["cs-abcdefgh-s1-a2"])
     assert world.segments[1].fence > world.segments[0].fence
@@ -703,4 +703,42 @@ def test_what_was_sent_and_not_yet_shown_as_taken_is_not_given_twice(new_world: 
 )
 def test_room_is_what_is_left_on_the_emptiest_node(free: tuple[int, ...], sent: tuple[int, ...], left: int) -> None:
     """Launches on the way take the fullest node they fit on; one that fits nowhere is on its node already."""
-    assert room(free, sent) == left
+    assert room(free, [Claim(gpus) for gpus in sent]) == left
+
+
+@pytest.mark.parametrize(
+    ("free", "one_node", "spread", "left", "left_in_all"),
+    [((8, 8), 0, 0, 8, 16), ((8, 8), 4, 0, 8, 12), ((8, 8), 0, 12, 4, 4), ((8, 4), 4, 4, 4, 4), ((2, 2), 0, 8, 0, 0)],
+)
+def test_a_driver_takes_and_finds_gpus_on_any_node(
+    free: tuple[int, ...], one_node: int, spread: int, left: int, left_in_all: int
+) -> None:
+    """Its workers may stand on several, so what they will take may be what a script counted on."""
+    sent = [Claim(one_node), Claim(spread, spans=True)]
+    assert (left, left_in_all) == (room(free, sent), room(free, sent, spans=True))
+
+
+def test_the_gpus_of_a_drivers_workers_count_from_its_start() -> None:
+    """The cluster shows them minutes later; those of a script soon, and then they count once."""
+    capacity = Capacity(session="s", ray_version="2", gpus_total=16, gpus_free=12, free_by_node=(8, 4))
+    script, driver = Claim(4), Claim(8, spans=True)
+    assert [] == coming(capacity, [script], [])
+    assert [script] == coming(capacity, [script, script], [script])
+    assert [driver] == coming(capacity, [script, driver], [])
+    assert [script, Claim(4, spans=True)] == coming(capacity, [script, driver], [script])
+
+
+def test_a_driver_waits_for_room_in_all(new_world: NewWorld) -> None:
+    """Two halves of nodes do; and while it runs nobody else gets what its workers have not asked for yet."""
+    world = new_world(stretch("one", 0, 3), launch="ray")
+    with world.store.writing() as tx:
+        tx.add_job(replace(tx.job("abcdefgh"), id="zzzzzzzz", submitted_at=START + timedelta(seconds=1)))
+        tx.add_plan("zzzzzzzz", START, document(Placement(segments=(stretch("one", 0.01, 3),))))
+    world.one.free = 4
+    world.at(0)
+    assert world.job.reason == "no room on one: 4 of 8 GPUs free"
+    world.one.free = 8
+    world.at(0.01)
+    world.at(0.1)
+    assert world.job.state is JobState.RUNNING
+    assert world.one.started == [FIRST]

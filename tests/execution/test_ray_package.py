@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from scheduler.domain.errors import InvalidInput, StoreError
-from scheduler.execution.agent import agent_source
-from scheduler.execution.ray_package import AGENT_PATH, bare_package, snapshot
+from scheduler.execution.agent import agent_sources
+from scheduler.execution.ray_package import AGENT_FOLDER, AGENT_PATH, bare_package, snapshot
 
 
 @pytest.fixture
@@ -30,6 +30,9 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
+AGENT_PATHS = [f"{AGENT_FOLDER}/{name}" for name in agent_sources()]
+
+
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
     """Where packages go."""
@@ -38,8 +41,9 @@ def target(tmp_path: Path) -> Path:
 
 def names(package: Path) -> list[str]:
     """The entries of a package in their order, the agent's and the work folder's left out."""
+    ours = (*AGENT_PATHS, "work/")
     with zipfile.ZipFile(package) as opened:
-        return [n.removeprefix("work/") for n in opened.namelist() if n not in (AGENT_PATH, "work/")]
+        return [n.removeprefix("work/") for n in opened.namelist() if n not in ours]
 
 
 def test_a_snapshot_holds_the_folder_and_the_agent_beside_it(folder: Path, target: Path) -> None:
@@ -47,7 +51,7 @@ def test_a_snapshot_holds_the_folder_and_the_agent_beside_it(folder: Path, targe
     made = snapshot(folder, (), target)
     with zipfile.ZipFile(made.path) as opened:
         assert b"net = 1" == opened.read("work/src/deep/net.py")
-        assert agent_source() == opened.read(AGENT_PATH)
+        assert [*agent_sources().values()] == [opened.read(path) for path in AGENT_PATHS]
         assert None is opened.testzip()
     assert ["run.sh", "runs/", "src/", "src/deep/", "src/deep/net.py", "train.py"] == names(made.path)
     assert 3 == made.files
@@ -196,4 +200,5 @@ def test_a_job_without_a_folder_ships_the_agent_and_an_empty_place(tmp_path: Pat
     """The same bytes each time, so that Ray keeps one package."""
     assert bare_package() == bare_package()
     with zipfile.ZipFile(BytesIO(bare_package())) as opened:
-        assert [AGENT_PATH, "work/"] == opened.namelist()
+        assert AGENT_PATH in opened.namelist()
+        assert [*AGENT_PATHS, "work/"] == opened.namelist()

@@ -13,7 +13,7 @@ import requests
 import responses
 
 from scheduler.domain.errors import ClusterRefused, ClusterUnreachable, InvalidInput, StoreError
-from scheduler.execution.ray_rest import RayRest
+from scheduler.execution.ray_rest import DRIVER_NEEDS, RayRest
 from tests.execution.ray_answers import (
     DUPLICATE,
     LAUNCH,
@@ -25,6 +25,7 @@ from tests.execution.ray_answers import (
     details,
     expect,
     expect_nodes,
+    expect_package,
     expect_ready,
 )
 
@@ -90,6 +91,47 @@ def test_processors_and_memory_are_reserved_where_asked(executor: RayRest, answe
     body = sent_body(answers)
     assert (8.0, 2**30) == (body["entrypoint_num_cpus"], body["entrypoint_memory"])
     assert '"keep": ["WANDB_API_KEY", "OMP_NUM_THREADS"]' in json.dumps(body["runtime_env"]).replace('\\"', '"')
+
+
+def agent_settings(body: dict[str, object]) -> dict[str, object]:
+    """What the agent is told in a submission."""
+    env = cast("dict[str, dict[str, str]]", body["runtime_env"])["env_vars"]
+    settings: dict[str, object] = json.loads(env["CARBONSCHED_AGENT"])
+    return settings
+
+
+def test_several_processes_are_started_by_what_lies_beside_the_agent(
+    executor: RayRest, answers: responses.RequestsMock
+) -> None:
+    """All GPUs reserved as for one, also where it uses fewer; Ray's threads are the entrypoint's, not a process's."""
+    expect_ready(answers)
+    expect(answers, "POST", "/api/jobs/", {"submission_id": SID})
+    executor.submit(replace(LAUNCH, kind="torchrun", gpus=8, ranks=4, cpus=16.0))
+    body = sent_body(answers)
+    told = agent_settings(body)
+    order = json.dumps({"command": "python train.py", "ranks": 4, "grace_s": 90.5})
+    assert f"exec python3 -I ../.carbonsched/carbonsched_ranks_v1.py '{order}'" == told["command"]
+    assert ["WANDB_API_KEY"] == told["keep"]
+    assert (8, 16.0, {"A100": 8}) == tuple(
+        body[f"entrypoint_{what}"] for what in ("num_gpus", "num_cpus", "resources")
+    )
+
+
+@pytest.mark.parametrize(("cpus", "reserved"), [(None, 1.0), (3.0, 3.0)])
+def test_a_driver_reserves_no_gpu_and_may_reach_its_ray(
+    executor: RayRest, answers: responses.RequestsMock, cpus: float | None, reserved: float
+) -> None:
+    """Its workers ask for the GPUs; on any node, for the driver needs none of the model."""
+    expect_package(answers)
+    expect(answers, "POST", "/api/jobs/", {"submission_id": SID})
+    executor.submit(replace(LAUNCH, kind="ray", entrypoint=("python", "a b"), cpus=cpus, memory_bytes=2**30))
+    body = sent_body(answers)
+    told = agent_settings(body)
+    assert """exec python3 -I ../.carbonsched/carbonsched_driver_v1.py '["python", "a b"]'""" == told["command"]
+    assert ["WANDB_API_KEY", *DRIVER_NEEDS] == told["keep"]
+    assert {"entrypoint_num_cpus": reserved, "entrypoint_memory": 2**30} == {
+        key: value for key, value in body.items() if key.startswith("entrypoint_")
+    }
 
 
 def test_a_package_that_ray_does_not_hold_is_sent_first(

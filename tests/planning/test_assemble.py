@@ -234,8 +234,13 @@ def test_every_rejection_says_why() -> None:
 
 
 def test_a_job_over_several_nodes_needs_no_single_node() -> None:
-    """Only a script is bound to one node."""
+    """Only a script is bound to one node; torchrun takes whole ones, the workers of a driver any GPUs."""
     assert {} == reasons(job(gpus=16, launch="torchrun"))
+    assert {} == reasons(job(gpus=12, launch="ray"))
+    said = "its nodes have 8 GPUs, and torchrun over several nodes takes whole ones, not 12 GPUs"
+    quads = {"gpus": 4, "host_w": 800, "idle_w": 500, "embodied_kg": 1500}
+    found = reasons(job(gpus=12, launch="torchrun"), cluster("quads", gpus=16, node=quads))
+    assert {"paris": said, "montreal": said} == found
 
 
 def test_no_candidate_lists_every_reason() -> None:

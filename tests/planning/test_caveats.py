@@ -96,8 +96,7 @@ def test_estimated_intensities_are_marked() -> None:
 @pytest.mark.parametrize(
     ("changes", "start"),
     [
-        ({"launch": "torchrun"}, "launch: torchrun is planned by its GPUs alone"),
-        ({"launch": "ray"}, "launch: ray is planned by its GPUs alone"),
+        ({"launch": "torchrun", "gpus": 16}, "launch: torchrun over several nodes cannot run yet, as on paris, montreal"),
         ({"elastic": {"min_gpus": 4, "max_gpus": 8}}, "elastic is not acted on: the job is planned at 8 GPUs"),
         ({"after": "other"}, "after is not acted on yet"),
         ({"max_cost": 3.0}, "max_cost is not acted on yet"),
@@ -107,6 +106,12 @@ def test_estimated_intensities_are_marked() -> None:
 def test_keys_of_the_job_that_nothing_acts_on_are_named(changes: dict[str, object], start: str) -> None:
     """A key that would be ignored in silence is not."""
     assert [True] == [warning.startswith(start) for warning in said(job=job(**changes))]
+
+
+@pytest.mark.parametrize("changes", [{"launch": "torchrun"}, {"launch": "ray", "gpus": 16}])
+def test_a_launch_that_runs_is_not_warned_of(changes: dict[str, object]) -> None:
+    """Several processes on a node, and a driver whose workers stand on several."""
+    assert [] == said(job=job(**changes))
 
 
 def test_keys_of_a_cluster_that_nothing_acts_on_are_named() -> None:

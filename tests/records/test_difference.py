@@ -93,6 +93,17 @@ def test_data_that_home_would_have_needed_are_on_both_sides() -> None:
     )
 
 
+def test_a_pue_is_drawn_within_its_stated_range_and_never_under_one() -> None:
+    """A cluster that states a range is believed; one that does not is off by a tenth."""
+    stated = make_cluster("stated", pue={"low": 1.1, "central": 1.25, "high": 1.5})
+    bare = make_cluster("bare", pue=1.0)
+    factors = {factor.name: factor for term in side(-1, run(stated, 0, 1), run(bare, 1, 2)) for factor in term.factors}
+    assert Factor(name="PUE of stated", low=0.88, high=1.2, floor=0.8) == factors["PUE of stated"]
+    assert Factor(name="PUE of bare", low=0.9, high=1.1, floor=1.0) == factors["PUE of bare"]
+    assert Factor(name="energy of A100", low=0.7, high=1.3) == factors["energy of A100"]
+    assert Factor(name="intensity of FR by table.csv", low=0.85, high=1.15) == factors["intensity of FR by table.csv"]
+
+
 def test_a_gap_is_priced_against_the_tool_on_each_side() -> None:
     """Low where it would have been, high where it was."""
     grid = {"FR": make_series("FR", [float("nan"), 0, 100, 200])}
@@ -114,6 +125,14 @@ def test_two_equal_sides_differ_by_nothing_at_all() -> None:
     found = told(*side(1, same), *side(-1, same))
     assert (0.0, 0.0, 0.0, 0.0, NAME) == (found.central_kg, found.p5_kg, found.p50_kg, found.p95_kg, found.verdict)
     assert 0 < found.baseline_kg
+
+
+def test_the_dust_of_floating_point_is_no_difference() -> None:
+    """0.1 and 0.2 kg against 0.3: the last bit of a sum is not an emission."""
+    factors = (Factor(name="x", low=0.9, high=1.1),)
+    parts = [Term(sign=1, kg=kg, factors=factors) for kg in (0.1, 0.2)] + [Term(sign=-1, kg=0.3, factors=factors)]
+    assert 0.1 + 0.2 != 0.3
+    assert (0.0, NAME) == (told(*parts).central_kg, told(*parts).verdict)
 
 
 def test_no_terms_are_no_difference() -> None:

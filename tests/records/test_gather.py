@@ -180,6 +180,14 @@ def test_a_cancel_of_what_runs_begins_no_pause(world: World) -> None:
     assert world.history(5).paused_until is None
 
 
+def test_a_cancel_that_was_taken_back_ends_no_pause(world: World) -> None:
+    """The job goes on, on nodes that waited for it."""
+    world.submit(None, ("france", 0, 2), ("france", 8, 9))
+    world.segment(1, **SUSPENDED)
+    world.tx.add_event("j1", at(1.9), "cancelling", "segment 1 on france asked to stop")
+    assert at(5) == world.history(5).paused_until
+
+
 @pytest.mark.parametrize("end", ["finished", "failed", "interrupted"])
 def test_only_a_suspend_begins_a_pause(world: World, end: str) -> None:
     """Nobody keeps nodes for a job that is over or that was cut off."""

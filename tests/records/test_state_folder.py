@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -48,15 +49,17 @@ def test_every_path_lies_in_the_folder() -> None:
     assert all(path.is_relative_to("/state") for path in (*paths, folder.local_clusters))
 
 
-@pytest.fixture
+@contextmanager
 def somebody() -> Iterator[None]:
     """For root, the permissions of an account that is not: those that `os.access` asks for."""
     if os.geteuid():
         yield
         return
     os.setreuid(65534, 0)
-    yield
-    os.setreuid(0, 0)
+    try:
+        yield
+    finally:
+        os.setreuid(0, 0)
 
 
 @pytest.mark.parametrize("root", ["/proc/carbonsched", "/dev/null/state"])
@@ -67,12 +70,12 @@ def test_a_place_where_no_folder_can_be_is_refused(root: str) -> None:
     assert "CARBONSCHED_STATE_DIR" in caught.value.hint
 
 
-def test_a_folder_that_may_not_be_written_is_refused(tmp_path: Path, somebody: None) -> None:
+def test_a_folder_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
     """One that another account made, or that lost its permissions."""
     folder = StateFolder(tmp_path / "state")
     folder.prepare()
     folder.root.chmod(0o500)
-    with pytest.raises(StoreError, match="is not writable") as caught:
+    with somebody(), pytest.raises(StoreError, match="is not writable") as caught:
         folder.prepare()
     folder.root.chmod(0o700)
     assert "permissions" in caught.value.hint

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.domain.errors import InvalidInput, StoreError
-from scheduler.records.schema import SCHEMA_VERSION
+from scheduler.records.schema import REVISION
 from scheduler.records.state_folder import StateFolder
 from scheduler.records.store import Store, open_store
 from scheduler.records.transaction import Transaction
@@ -150,8 +150,8 @@ def test_many_processes_write_at_once_and_nothing_is_lost(folder: StateFolder) -
 def test_a_store_of_a_newer_version_is_refused(store: Store, folder: StateFolder) -> None:
     """It is not read half-understood."""
     with store.writing() as tx:
-        tx.connection.exec_driver_sql("UPDATE meta SET value = '99' WHERE key = 'schema'")
-    with pytest.raises(StoreError, match=f"schema 99, this carbonsched knows {SCHEMA_VERSION}") as caught:
+        tx.connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreError, match=f"schema 9999, this carbonsched knows {REVISION}") as caught:
         open_store(folder)
     assert "the carbonsched that wrote it" in caught.value.hint
 
@@ -159,8 +159,8 @@ def test_a_store_of_a_newer_version_is_refused(store: Store, folder: StateFolder
 def test_a_store_without_its_version_is_refused(store: Store, folder: StateFolder) -> None:
     """Somebody else's table of that name is no store of ours."""
     with store.writing() as tx:
-        tx.connection.exec_driver_sql("DELETE FROM meta")
-    with pytest.raises(StoreError, match="schema None"):
+        tx.connection.exec_driver_sql("DELETE FROM alembic_version")
+    with pytest.raises(StoreError, match="schema unnamed"):
         open_store(folder)
 
 

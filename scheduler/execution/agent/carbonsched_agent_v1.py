@@ -311,7 +311,7 @@ def spawn(command: list[str], environ: Mapping[str, str]) -> int:
 def descendants() -> list[int]:
     """The processes below this one, at any depth."""
     children: dict[int, list[int]] = {}
-    for pid, parent in _parents():
+    for pid, parent in parents():
         children.setdefault(parent, []).append(pid)
     found, row = [], [os.getpid()]
     while row:
@@ -320,7 +320,7 @@ def descendants() -> list[int]:
     return found
 
 
-def _parents() -> list[tuple[int, int]]:
+def parents() -> list[tuple[int, int]]:
     """Every process of the machine and its parent."""
     if sys.platform != "linux":
         with subprocess.Popen(["/bin/ps", "-A", "-o", "pid=,ppid="], stdout=subprocess.PIPE, text=True) as ps:

@@ -1,0 +1,135 @@
+"""`carbonsched doctor`: what has to hold for all else to work, a line each, with the way out where it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from cli.settings import Settings
+
+Level = Literal["ok", "warn", "fail"]
+
+EXIT_BY_WORST: Final[dict[Level, int]] = {"ok": 0, "warn": 0, "fail": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found: the thing, how it stands, in words, and the way out."""
+
+    level: Level
+    what: str
+    text: str
+    hint: str = ""
+
+
+Check = Callable[["Settings"], Iterable[Finding]]
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Check the installation, the state folder, the store, the clusters and the sources; exit 1 if anything fails.
+
+    It changes nothing, and asks each declared cluster for its version, once with its token and once without.
+
+    \b
+    Examples:
+      carbonsched doctor
+      carbonsched doctor --json
+    """
+    from cli.console import emit, emit_json, say
+
+    found = findings()
+    if as_json:
+        rows = [{"level": f.level, "what": f.what, "text": f.text, "hint": f.hint or None} for f in found]
+        emit_json({"findings": rows})
+    else:
+        for finding in found:
+            emit(f"{finding.level:<4}  {finding.what}: {finding.text}")
+            if finding.hint:
+                emit(f"      {finding.hint}")
+    counts = {level: sum(f.level == level for f in found) for level in EXIT_BY_WORST}
+    say(", ".join(f"{n} {level}" for level, n in counts.items()))
+    raise typer.Exit(max(EXIT_BY_WORST[f.level] for f in found))
+
+
+def findings() -> list[Finding]:
+    """Everything there is to find; a check that cannot be made is a finding too."""
+    from cli import doctor_clusters, doctor_state, wiring
+    from scheduler.domain.errors import CarbonschedError
+
+    found = [*_python()]
+    try:
+        values = wiring.settings()
+    except CarbonschedError as exc:
+        return [*found, Finding("fail", "settings", exc.message, exc.hint)]
+    checks: tuple[tuple[str, Check], ...] = (
+        ("state folder", doctor_state.folder),
+        ("store", doctor_state.store),
+        ("evidence", doctor_state.evidence),
+        ("scheduler", doctor_state.scheduler),
+        ("clusters", doctor_clusters.clusters),
+        ("secrets", doctor_clusters.secrets),
+        ("intensity", _intensity),
+        ("plugins", _plugins),
+    )
+    for what, check in checks:
+        try:
+            found += check(values)
+        except CarbonschedError as exc:
+            found.append(Finding("fail", what, exc.message, exc.hint))
+    return found
+
+
+def _python() -> Iterable[Finding]:
+    """The versions of what runs."""
+    import platform
+    import sqlite3
+
+    from cli import schema
+
+    versions = f"carbonsched {schema.VERSION}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
+    yield Finding("ok", "versions", versions)
+
+
+def _intensity(values: Settings) -> Iterable[Finding]:
+    """Whether the intensities that a submit would use can be read, and cover the zones of the clusters."""
+    from datetime import timedelta
+
+    from cli import wiring
+    from scheduler.domain.errors import InvalidInput
+
+    grid, now = wiring.grid(values), wiring.now()
+    reference = grid.reference(values.text("intensity_table") or None)
+    name = reference.get("path") or f"{reference['source']} of {reference.get('year')}"
+    try:
+        zones = sorted({cluster.zone for cluster in wiring.clusters()})
+    except InvalidInput:
+        zones = []  # said by the check of the clusters
+    covered = grid.series(reference, zones, now, now + timedelta(hours=1))
+    absent = [zone for zone in zones if zone not in covered]
+    if absent:
+        yield Finding(
+            "warn",
+            "intensity",
+            f"{name} says nothing of {', '.join(absent)} for the hour that begins now",
+            "jobs are not sent there by their emissions; set intensity_table to one that has it",
+        )
+    else:
+        yield Finding("ok", "intensity", f"{name} can be read" + (f", has {', '.join(zones)}" if zones else ""))
+
+
+def _plugins(_values: Settings) -> Iterable[Finding]:
+    """Policies and sources that are registered and cannot be used."""
+    from intensity_sources.registry import find_sources
+    from policies.registry import installed
+
+    policies, problems = installed().policies()
+    sources = find_sources()
+    skipped = [f"intensity source {one.name!r}: {one.reason}" for one in sources.skipped]
+    for problem in (*problems, *skipped):
+        yield Finding("fail", "plugins", problem, "repair or uninstall the package that brings it")
+    if not problems and not skipped:
+        yield Finding("ok", "plugins", f"{len(policies)} policies, {len(sources.factories)} intensity sources")

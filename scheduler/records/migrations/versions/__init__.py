@@ -1,0 +1,1 @@
+"""One file a revision; a file that was released is never edited."""

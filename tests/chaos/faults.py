@@ -1,0 +1,117 @@
+"""What can go wrong in the simulated world, and the store and lines that it goes wrong on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from random import Random
+
+from scheduler.domain.errors import ClusterRefused, ClusterUnreachable
+from scheduler.records.state_folder import StateFolder
+from scheduler.records.store import Store
+from scheduler.records.transaction import Transaction
+from tests.chaos.simulated import SimClock
+
+
+class Killed(BaseException):
+    """The scheduler's process dies here."""
+
+
+@dataclass(slots=True)
+class Line:
+    """The way to one cluster.
+
+    Args:
+        cut_until_s: no request gets there before. [s]
+        mute_until_s: every request is carried out, no answer comes back before. [s]
+        blind_until_s: evidence and logs cannot be read before. [s]
+    """
+
+    cut_until_s: float = 0.0
+    mute_until_s: float = 0.0
+    blind_until_s: float = 0.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Faults:
+    """The faults that are armed, and the count of those that struck.
+
+    Args:
+        deaths: after how many more writes or calls the process dies, and on which side of it.
+    """
+
+    rng: Random
+    clock: SimClock
+    lines: dict[str, Line]
+    counts: Counter[str] = field(default_factory=Counter)
+    deaths: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    def die_at(self, what: str, steps: int, side: str) -> None:
+        """Let the process die `side` the `steps`-th write or call from here."""
+        self.deaths[what] = (steps, side)
+
+    def calm(self) -> None:
+        """No more faults from here."""
+        self.deaths.clear()
+        for line in self.lines.values():
+            line.cut_until_s = line.mute_until_s = line.blind_until_s = 0.0
+
+    @contextmanager
+    def step(self, what: str, name: str) -> Iterator[None]:
+        """Around one write or call: die before or after it where that is due."""
+        left, side = self.deaths.get(what, (0, ""))
+        if left > 1:
+            self.deaths[what] = (left - 1, side)
+        strikes = left == 1
+        if strikes:
+            del self.deaths[what]
+            self.counts[f"scheduler killed {side} {name}"] += 1
+        if strikes and side == "before":
+            raise Killed
+        yield
+        if strikes:
+            raise Killed
+
+    @contextmanager
+    def call(self, cluster: str, name: str) -> Iterator[None]:
+        """Around one request to a cluster: it may not get there, and its answer may not come back."""
+        line, now_s = self.lines[cluster], self.clock.true_s
+        if now_s < line.cut_until_s:
+            self.counts["requests that did not get there"] += 1
+            raise ClusterUnreachable(f"{cluster} does not answer")
+        if name in ("evidence", "logs") and now_s < line.blind_until_s:
+            self.counts["evidence that could not be read"] += 1
+            error = ClusterRefused if self.rng.random() < 0.5 else ClusterUnreachable  # noqa: PLR2004  # evens
+            raise error(f"{cluster} does not hand it out")
+        with self.step("call", name):
+            yield
+        if now_s < line.mute_until_s:
+            self.counts[f"answers lost to {name}"] += 1
+            raise ClusterUnreachable(f"{cluster} does not answer")
+
+
+@dataclass(slots=True)
+class DyingStore:
+    """The real store, in a process that may die right before or right after any of its writes."""
+
+    store: Store
+    faults: Faults
+
+    @property
+    def folder(self) -> StateFolder:
+        """The real folder."""
+        return self.store.folder
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """The real view."""
+        with self.store.reading() as tx:
+            yield tx
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """The real transaction; the death after it comes once it is committed."""
+        with self.faults.step("write", "a write"), self.store.writing() as tx:
+            yield tx
