@@ -86,10 +86,25 @@ def fill(store: Store, jobs: int, active: int) -> None:
             if runs:
                 tx.add_segment(
                     SegmentRow(
-                        fence=0, job_id=row.id, plan_id=plan, n=1, attempt=1, sid=f"cs-{row.id}-s1-a1", cluster=name,
-                        gpus=8, planned_end=end, is_last=True, phase="granted", stop_asked_at=None, intended_at=start,
-                        granted_at=start, seen_at=start, released_at=None, node_id="n", end="",
-                    )  # fmt: skip
+                        fence=0,
+                        job_id=row.id,
+                        plan_id=plan,
+                        n=1,
+                        attempt=1,
+                        sid=f"cs-{row.id}-s1-a1",
+                        cluster=name,
+                        gpus=8,
+                        planned_end=end,
+                        is_last=True,
+                        phase="granted",
+                        stop_asked_at=None,
+                        intended_at=start,
+                        granted_at=start,
+                        seen_at=start,
+                        released_at=None,
+                        node_id="n",
+                        end="",
+                    )
                 )
 
 
@@ -117,9 +132,7 @@ def passes(jobs: int, active: int, turns: int) -> Sequence[float]:
             sites=sites,
             placer=None,  # type: ignore[arg-type]  # nothing is planned here
             launcher=Launcher(state=store.folder, secrets_dir=Path(folder), environ={}, sample_every=every),
-            lookout=Lookout(
-                store=store, sites=sites, harvester=harvester, clock=clock, lease=timedelta(minutes=15)
-            ),
+            lookout=Lookout(store=store, sites=sites, harvester=harvester, clock=clock, lease=timedelta(minutes=15)),
             clock=clock,
         )
         taken = []

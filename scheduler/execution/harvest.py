@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scheduler.domain.errors import CarbonschedError
 from scheduler.ports import Clock, Executor, Observation
-from scheduler.records.evidence import Outcome, outcome_name, samples_name
+from scheduler.records.evidence import BadEvidence, Outcome, outcome_name, samples_name
 from scheduler.records.evidence_files import EvidenceFiles
 from scheduler.records.rows import SegmentRow
 
@@ -37,10 +37,20 @@ class Harvester:
             return kept
         name, node_id = outcome_name(segment.sid), seen.node_id or segment.node_id
         raw = executor.evidence(node_id, name) if node_id else None
+        outcome = self._kept(segment, raw)
         copy = beside / name
-        if raw is None and copy.is_file():
-            raw = copy.read_bytes()
-        return None if raw is None else self.evidence.keep_outcome(segment.job_id, segment.sid, raw)
+        if outcome is None and copy.is_file():
+            outcome = self._kept(segment, copy.read_bytes())
+        return outcome
+
+    def _kept(self, segment: SegmentRow, raw: bytes | None) -> Outcome | None:
+        """The outcome in `raw`, kept; None where there is none, or nothing that an agent writes: it stays unread."""
+        if raw is None:
+            return None
+        try:
+            return self.evidence.keep_outcome(segment.job_id, segment.sid, raw)
+        except BadEvidence:
+            return None
 
     def samples(self, segment: SegmentRow, executor: Executor, node_id: str, *, last: bool) -> None:
         """Keep the samples written so far, at most once in `every`; always where it is the `last` time."""

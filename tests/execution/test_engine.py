@@ -574,6 +574,19 @@ def test_no_outcome_waits_for_the_lease_then_tries_again_under_a_higher_fence(ne
     assert [s.end for s in world.segments] == ["unknown", ""]
 
 
+def test_an_outcome_that_no_agent_wrote_counts_as_unread(new_world: NewWorld) -> None:
+    """Garbage in its place holds nobody up for ever: the lease decides, as where there is none."""
+    world = new_world(stretch("one", 0, 3), replans=(Placement(segments=(stretch("two", 0, 6),)),))
+    world.at(0)
+    world.at(0.1)
+    world.one.status[FIRST] = "failed"
+    world.one.files[outcome_name(FIRST)] = b"<html>"
+    world.at(0.2)
+    assert world.job.state is JobState.RUNNING
+    world.at(0.1 + 17.6 / 60)
+    assert world.segments[0].end == "unknown"
+
+
 def test_a_bad_environment_fails_at_once(new_world: NewWorld) -> None:
     """Where the cluster says that the entrypoint never ran, nobody waits for a lease."""
     world = new_world(stretch("one", 0, 3))
