@@ -37,7 +37,7 @@ SETTINGS: Final = (
     Setting(name="year", parse=int, meaning="year of the static tables, default the newest", default="0"),
     Setting(name="default_slack", parse=parse_duration, meaning="slack of a job without a deadline", default="0s"),
     Setting(name="home", parse=str, meaning="home cluster of every job, before the job's own", default=""),
-    Setting(name="tick", parse=parse_duration, meaning="time between two looks at the clusters", default="2s"),
+    Setting(name="tick", parse=parse_duration, meaning="time between two looks at the clusters", default="1s"),
     Setting(name="lease", parse=parse_duration, meaning="how long an unseen agent may still run", default="15m"),
     Setting(name="sample_every", parse=parse_duration, meaning="time between two samples of a run", default="30s"),
     Setting(name="deadline_margin", parse=parse_duration, meaning="least time kept before a deadline", default="2m"),
