@@ -223,6 +223,7 @@ class LocalHead:
             **kept,
             **ports.environ(),
             "PATH": os.pathsep.join(filter(None, (str(Path(self.python).parent), environ.get("PATH")))),
+            "TMPDIR": str(self.temp),  # Ray's dashboard leaves folders in it when it is stopped
             "NO_PROXY": direct,
             "no_proxy": direct,
             "AUTOSCALER_UPDATE_INTERVAL_S": "1",  # how old the count of free GPUs may be
