@@ -8,7 +8,7 @@ jobs only.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -176,12 +176,17 @@ class Engine:
         with self.store.writing() as tx:
             past = tx.segments(view.job.id)
             taken = (*reservations(tx, now, but=view.job.id), *others)
-            placed = self.placer.place(view.job, past, now=now, taken=taken)
+            placed = self.placer.place(self._as_seen(view), past, now=now, taken=taken)
             tx.add_plan(view.job.id, now, placed.document)
             resumes = any(segment.end == "suspended" for segment in past)
             tx.set_job(view.job.id, state=JobState.SUSPENDED if resumes else JobState.PLANNED, reason=placed.reason)
             tx.add_event(view.job.id, now, "planned", placed.reason or "planned again")
         return True
+
+    def _as_seen(self, view: View) -> JobRow:
+        """The job with what its own suspends and resumes took in the place of what it states."""
+        seen = self.lookout.harvester.seen(view.job.id, view.segments)
+        return replace(view.job, job=seen.applied(view.job.job))
 
     def _reconsider(self, view: View) -> bool:
         """Plan again, and keep the older plan unless it no longer works or the gain is worth a change."""
@@ -192,7 +197,7 @@ class Engine:
         with self.store.writing() as tx:
             past = tx.segments(view.job.id)
             taken = reservations(tx, now, but=view.job.id)
-            placed = self.placer.better(view.job, past, ahead, now=now, taken=taken)
+            placed = self.placer.better(self._as_seen(view), past, ahead, now=now, taken=taken)
             if placed is None:
                 self.lookout.kept(plan)
                 return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from scheduler.domain.errors import CarbonschedError
 from scheduler.ports import Clock, Executor, Observation
 from scheduler.records.evidence import BadEvidence, Outcome, outcome_name, samples_name
 from scheduler.records.evidence_files import EvidenceFiles
+from scheduler.records.overheads import Overheads, Ran, overheads
 from scheduler.records.rows import SegmentRow
 
 
@@ -62,6 +64,13 @@ class Harvester:
         if raw is not None:
             self.evidence.keep_samples(segment.job_id, segment.sid, raw)
         self._read_at_s[segment.sid] = now_s
+
+    def seen(self, job_id: str, segments: Sequence[SegmentRow]) -> Overheads:
+        """What suspending and resuming a job took so far."""
+        outcomes = [(s.sid, self.evidence.outcome(job_id, s.sid)) for s in segments if s.phase == "over"]
+        return overheads(
+            [Ran(outcome=o, samples=self.evidence.samples(job_id, sid)) for sid, o in outcomes if o is not None]
+        )
 
     def close(self, segment: SegmentRow, executor: Executor) -> str:
         """Keep the last samples and the log of a segment that is over; returns what could not be read, if anything."""

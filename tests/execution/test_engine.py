@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.domain.cluster import Cluster
-from scheduler.domain.errors import ClusterRefused, ClusterUnreachable
+from scheduler.domain.errors import CarbonschedError, ClusterRefused, ClusterUnreachable
 from scheduler.domain.job import Job
 from scheduler.domain.placement import Placement, Segment
 from scheduler.execution.engine import Engine
@@ -399,6 +399,62 @@ def test_a_person_stops_what_runs(new_world: NewWorld, wanted: str, state: JobSt
     world.one.end(FIRST, "stopped", START + 0.3 * HOUR, reason="stopped", stop_received_unix=0.0)
     world.at(0.3)
     assert (world.job.state, round(world.job.progress, 3)) == (state, 0.333)
+
+
+def test_a_job_released_before_it_had_stopped_is_planned_again(new_world: NewWorld) -> None:
+    """The stop is on its way and cannot be called back; its plan says nothing of how to go on."""
+    world = new_world(stretch("one", 0, 3), replans=(Placement(segments=(stretch("two", 1, 3),)),))
+    world.at(0)
+    world.at(0.1)
+    world.want("hold")
+    world.at(0.2)
+    world.want("run")
+    world.at(0.21)
+    world.one.end(FIRST, "stopped", START + 0.3 * HOUR, reason="stopped", stop_received_unix=0.0, progress=0.1)
+    world.at(0.3)
+    assert (world.job.state, world.job.progress) == (JobState.SUSPENDED, 0.1)
+    world.at(1)
+    world.at(1.1)
+    assert (world.job.state, world.two.started) == (JobState.RUNNING, ["cs-abcdefgh-s2-a1"])
+
+
+def test_what_was_withdrawn_and_started_all_the_same_is_planned_again(new_world: NewWorld) -> None:
+    """A pending job may start just as its stop is asked for: it is stopped, and goes on by a new plan."""
+    world = new_world(stretch("one", 0, 3), replans=(Placement(segments=(stretch("two", 1, 3),)),))
+    world.one.queues = True
+    world.at(0)
+    world.at(70 / 3600)
+    assert world.one.stopped == [FIRST]
+    world.one.queues, world.one.status[FIRST] = False, "running"
+    world.at(72 / 3600)
+    world.one.end(FIRST, "stopped", START + timedelta(seconds=74), reason="stopped", stop_received_unix=0.0)
+    world.at(80 / 3600)
+    world.at(1)
+    world.at(1.1)
+    assert (world.job.state, world.two.started) == (JobState.RUNNING, ["cs-abcdefgh-s2-a1"])
+
+
+@pytest.mark.parametrize("error", [ClusterUnreachable, ClusterRefused])
+def test_evidence_that_cannot_be_read_holds_up_no_stop(new_world: NewWorld, error: type[CarbonschedError]) -> None:
+    """A cluster whose logs fail while its jobs answer still hears what a person wants."""
+    world = new_world(stretch("one", 0, 3))
+    world.at(0)
+    world.at(0.1)
+
+    def fails(node_id: str, name: str, *, tail: int | None = None) -> bytes | None:
+        """No file is handed out."""
+        raise error("its logs fail")
+
+    evidence, world.one.evidence = world.one.evidence, fails  # type: ignore[method-assign]  # the fake is the test's own
+    world.want("cancel")
+    world.at(0.2)
+    assert world.one.stopped == [FIRST]
+    world.one.end(FIRST, "stopped", START + 0.2 * HOUR, reason="stopped", stop_received_unix=0.0)
+    world.at(0.21)
+    assert (world.job.state, world.one.stopped) == (JobState.CANCELLING, [FIRST])
+    world.one.evidence = evidence  # type: ignore[method-assign]  # the same
+    world.at(0.3)
+    assert world.job.state is JobState.CANCELLED
 
 
 @pytest.mark.parametrize(("wanted", "state"), [("cancel", JobState.CANCELLED), ("hold", JobState.HELD)])
