@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -47,13 +48,14 @@ def overheads(runs: Sequence[Ran]) -> Overheads:
         for run in runs
         if run.outcome.stop_received_at is not None and run.outcome.reason == "stopped"
     ]
-    restarts, saved = [], None
-    for run in runs:
-        if saved is not None:
-            ahead = (
-                s.at - run.outcome.started_at for s in run.samples if s.progress is not None and s.progress > saved
-            )
-            restarts += [next(ahead, None)]
-        saved = run.outcome.progress
+    restarts = [_restart(after, before.outcome.progress) for before, after in itertools.pairwise(runs)]
     known = [restart for restart in restarts if restart is not None]
     return Overheads(checkpoint=max(saves, default=None), restart=max(known, default=None))
+
+
+def _restart(run: Ran, saved: float | None) -> timedelta | None:
+    """How long a resumed run took to get beyond what was `saved`."""
+    if saved is None:
+        return None
+    first = next((s.at for s in run.samples if s.progress is not None and s.progress > saved), None)
+    return None if first is None else first - run.outcome.started_at

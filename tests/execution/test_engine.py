@@ -133,6 +133,7 @@ class FakePlacer:
     placements: list[Placement]
     taken: list[tuple[Segment, ...]] = field(default_factory=list)
     asked: list[tuple[Segment, ...]] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
     improved: Placement | None = None
 
     def place(self, row: JobRow, past: list[SegmentRow], *, now: datetime, taken: tuple[Segment, ...]) -> Placed:
@@ -151,6 +152,7 @@ class FakePlacer:
     ) -> Placed | None:
         """What the test wrote as better, if anything."""
         self.asked.append(tuple(ahead))
+        self.jobs.append(row.job)
         return None if self.improved is None else Placed(plan=None, document=document(self.improved))  # type: ignore[arg-type]  # as above
 
     def worked(self, row: JobRow, segment: SegmentRow, outcome: Outcome) -> float:
@@ -359,6 +361,20 @@ def test_a_plan_is_looked_at_again_after_each_run(new_world: NewWorld) -> None:
     world.one.end(FIRST, "stopped", START + HOUR, reason="stopped", stop_received_unix=0.0, progress=0.1)
     world.at(1.01)
     assert world.engine.placer.asked == [(stretch("two", 2, 4),)]  # type: ignore[attr-defined]  # the same
+
+
+def test_the_next_plan_is_told_how_long_a_save_really_took(new_world: NewWorld) -> None:
+    """The job states nothing; its first suspend took six minutes."""
+    world = new_world(stretch("one", 0, 1), stretch("two", 2, 4))
+    world.at(0)
+    world.at(0.1)
+    world.at(1)
+    told = (START + 0.9 * HOUR).timestamp()
+    world.one.end(FIRST, "stopped", START + HOUR, reason="stopped", stop_received_unix=told, progress=0.1)
+    world.at(1.01)
+    [job] = world.engine.placer.jobs  # type: ignore[attr-defined]  # the same
+    assert job.interruptible is not None
+    assert timedelta(minutes=6) == job.interruptible.checkpoint
 
 
 def test_a_stop_that_did_not_reach_the_cluster_is_asked_again(new_world: NewWorld) -> None:
