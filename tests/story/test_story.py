@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -153,3 +154,33 @@ def test_local_up_twice_says_so(desk: Desk) -> None:
     assert again.code == 0
     assert [c["session"] for c in again.data["clusters"]] == sessions
     assert Path(again.data["clusters"][0]["file"]).is_file()
+
+
+def test_a_secret_is_in_the_training_and_nowhere_else(desk: Desk) -> None:
+    """It is resolved at launch: no store, evidence, log of ours or JSON holds it, and no process shows it."""
+    marked = "m4rked-s3cret-value"
+    folder = Path(desk.environ["HOME"]) / ".config" / "carbonsched" / "secrets"
+    folder.mkdir(parents=True, exist_ok=True)
+    secret = folder / "HUB_TOKEN"
+    secret.write_text(marked + "\n")
+    secret.chmod(0o600)
+    (desk.folder / "reads.py").write_text(
+        "import os, time\nprint('length', len(os.environ['HUB_TOKEN']), flush=True)\ntime.sleep(3)\n"
+    )
+    job = desk.submit("secretive", 3, secrets="[HUB_TOKEN]", entrypoint="python reads.py")
+    desk.until(job, {"running"})
+    processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert desk.run("wait", job, "--timeout", "60s").code == 0
+    assert f"length {len(marked)}" in desk.run("logs", job).out
+    shown = [desk.run(*words).out for words in (("describe", job, "--json"), ("list", "--json"), ("report", "--json"))]
+    kept = [path for path in desk.state.rglob("*") if path.is_file() and "storage" not in path.parts]
+    assert marked not in processes + "".join(shown)
+    assert [path for path in kept if marked.encode() in path.read_bytes()] == []
+    secret.chmod(0o644)
+    open_to_others = desk.submit("open", 1, secrets="[HUB_TOKEN]")
+    end = time.monotonic() + 20
+    while "open to others" not in desk.job(open_to_others)["reason"]:
+        assert time.monotonic() < end
+        time.sleep(0.5)
+    desk.run("cancel", open_to_others)
+    desk.until(open_to_others, {"cancelled"})
