@@ -39,6 +39,11 @@ def format_instant(moment: datetime) -> str:
     return utc.replace(tzinfo=None).isoformat(timespec="microseconds" if utc.microsecond else "seconds") + "Z"
 
 
+def to_the_second(moment: datetime) -> str:
+    """The same for people, whom a fraction of a second only distracts."""
+    return format_instant(moment.replace(microsecond=0))
+
+
 def hours_between(start: datetime, end: datetime) -> float:
     """Hours [h] from `start` to `end`, negative when `end` comes first."""
     return (end - start) / timedelta(hours=1)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from scheduler.domain.emissions import LINES
-from scheduler.domain.instant import format_instant, hours_between
+from scheduler.domain.instant import hours_between, to_the_second
 from scheduler.records.accounts import Account
 from scheduler.records.difference import Difference
 from scheduler.reporting.job_report import JobReport
@@ -33,9 +33,9 @@ def _digits(value: float) -> str:
 
 def report_markdown(report: PeriodReport) -> str:
     """The whole report."""
-    since = format_instant(report.since) if report.since else "the first job"
-    until = format_instant(report.until) if report.until else "now"
-    made = f"Made {format_instant(report.made_at)}, carbonsched {report.version}"
+    since = to_the_second(report.since) if report.since else "the first job"
+    until = to_the_second(report.until) if report.until else "now"
+    made = f"Made {to_the_second(report.made_at)}, carbonsched {report.version}"
     parts = [
         "# Emissions report: PROVISIONAL",
         f"Jobs submitted from {since} to {until}. {made}; {report.draws:,} draws, seed {report.seed}.",
@@ -134,7 +134,7 @@ def _footprint(job: JobReport, account: Account) -> str:
 def _segments(job: JobReport) -> str:
     """Where and when it ran."""
     rows = [
-        (a.sid, a.cluster.name, str(a.gpus), format_instant(a.ran[0]), format_instant(a.ran[1]),
+        (a.sid, a.cluster.name, str(a.gpus), to_the_second(a.ran[0]), to_the_second(a.ran[1]),
          f"{3600 * hours_between(*a.ran):.0f}", a.known_by)
         for a in job.history.attempts
     ]  # fmt: skip
@@ -148,7 +148,7 @@ def _compared(job: JobReport, account: Account) -> str:
         return f"Difference from home: not stated, {job.no_difference}."
     moved = other.account.central.embodied - account.central.embodied
     return (
-        f"Difference from {other.home}, started {format_instant(other.start)} (rule registered at submission, "
+        f"Difference from {other.home}, started {to_the_second(other.start)} (rule registered at submission, "
         f"self-attested): {_verdict(job.difference)}\n"
         f"Dynamic energy with its facility share, transfers and overheads of shifting only; "
         f"embodied reallocated, not reduced: {kg_text(moved)} kg."
