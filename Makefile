@@ -10,7 +10,7 @@ PIP := $(PY) -m pip install -qq --disable-pip-version-check
 # A repository of the user's on PYTHONPATH has no say here.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test check bench chaos lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is to do.
@@ -18,6 +18,7 @@ help: ## Say what there is to do.
 	@echo 'make check   format, lint, types and the arrows between the packages'
 	@echo 'make test    every test, those on real local Ray clusters too'
 	@echo 'make bench   time the planner and the simulation'
+	@echo 'make chaos   break everything at random and count what was lost (ARGS="--seed 7 --rounds 20")'
 	@echo 'make lock    bring requirements.lock up to pyproject.toml (UPGRADE=1: to the newest)'
 	@echo 'make clean   remove .venv, caches and builds'
 
@@ -36,6 +37,9 @@ test: .venv/installed
 
 bench: .venv/installed
 	@set -e; for file in benchmarks/bench_*.py; do echo "== $$file"; $(PY) "$$file"; done
+
+chaos: .venv/installed
+	@$(PY) -m tests.chaos $(ARGS)
 
 # The stamp is written last and holds this folder's path: an interrupted install leaves none, and a folder that was
 # moved or copied gets a new environment, because the old one's scripts name the old place.

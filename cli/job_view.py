@@ -17,7 +17,7 @@ from scheduler.domain.instant import format_instant
 from scheduler.execution.clock import SystemClock
 from scheduler.execution.lookout import next_segment
 from scheduler.records.gather import JobHistory, gather
-from scheduler.records.rows import FINAL, EventRow, JobRow, JobState, PlanRow, SegmentRow
+from scheduler.records.rows import FINAL, EventRow, JobRow, PlanRow, SegmentRow
 from scheduler.records.store import Store
 from scheduler.reporting.as_json import job_json
 from scheduler.reporting.job_report import JobReport
@@ -193,11 +193,11 @@ class Ticker:
     _last: str = ""
     _width: int = 0
 
-    def show(self, store: Store, row: JobRow, now: datetime) -> None:
+    def show(self, store: Store, row: JobRow, now: datetime, *, scheduler_runs: bool) -> None:
         """Show where the job stands: state, progress, intensity now, kilograms so far."""
         if not self.live:
             return
-        shown = view(store, row, now, scheduler_runs=True)
+        shown = view(store, row, now, scheduler_runs=scheduler_runs)
         account = shown.report.account if shown.report else None
         steady = (row.state.value, shown.cluster, shown.why)
         line = " | ".join(

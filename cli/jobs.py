@@ -218,7 +218,7 @@ def watch(store: Store, job_id: str, *, timeout: float | None, live: bool, serve
         while True:
             with store.reading() as tx:
                 row = tx.job(job_id)
-            ticker.show(store, row, wiring.now())
+            ticker.show(store, row, wiring.now(), scheduler_runs=serve_too or serve.scheduler_runs())
             if row.state in FINAL:
                 return _ended(row)
             if timeout is not None and clock.monotonic_s() - began_s >= timeout:

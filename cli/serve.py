@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 DRAIN_S: Final = 8.0
 """How long a step in hand may take once the scheduler is asked to end. [s]"""
+_LOOK_S: Final = 0.2
+"""A command that only asks whether a scheduler runs holds the lease for much less than this. [s]"""
 
 
 class LogFormat(StrEnum):
@@ -71,7 +73,7 @@ def serve(
         return
     store = wiring.store()
     lease = _lease(store)
-    if not _acquire(lease, wait_s=2.0):
+    if not _acquire(lease, wait_s=10 * _LOOK_S):
         from scheduler.domain.errors import CarbonschedError
 
         raise CarbonschedError(
@@ -155,7 +157,7 @@ def ensure_scheduler(options: Sequence[str] = ()) -> int | None:
 
     folder = wiring.state_folder()
     folder.prepare()
-    if scheduler_runs():
+    if scheduler_runs(wait_s=_LOOK_S):
         return None
     from carbonsched_entry import command
 
@@ -175,12 +177,12 @@ def ensure_scheduler(options: Sequence[str] = ()) -> int | None:
     return child.pid
 
 
-def scheduler_runs() -> bool:
-    """Whether some process holds the lease."""
+def scheduler_runs(wait_s: float = 0.0) -> bool:
+    """Whether some process holds the lease, and for longer than `wait_s` [s]."""
     from cli import wiring
 
     lease = _lease_file(str(wiring.state_folder().lease))
-    if _acquire(lease):
+    if _acquire(lease, wait_s):
         lease.release()
         return False
     return True
@@ -212,7 +214,7 @@ def _leave(store: Store, lease: FileLock) -> bool:
     with store.reading() as tx:
         if not tx.open_jobs():
             return True
-    return not _acquire(lease)
+    return not _acquire(lease, _LOOK_S)
 
 
 def _lease(store: Store) -> FileLock:

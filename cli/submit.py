@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from scheduler.domain.cluster import Cluster
     from scheduler.domain.job import Job
     from scheduler.execution.placing import Placed, PlanningPlacer
     from scheduler.records.rows import JobRow
@@ -64,12 +61,11 @@ def submit(
     changes = {"key": key or job.key, "allowed": listed(allow) or job.allowed}
     job = job.model_copy(update=changes)
     _refuse_unsupported(job, dry_run=dry_run, clusters=clusters)
-    declared = wiring.clusters(clusters)
-    _refuse_several_nodes(job, declared)
-    placer = wiring.placer(values, declared)
+    placer = wiring.placer(values, wiring.clusters(clusters))
     reference = placer.grid.reference(intensity_table or values.text("intensity_table") or None)
     if dry_run:
         draft = placer.submitted(job, reference, now=wiring.now(), taken=())
+        _refuse_several_nodes(job, draft)
         with tempfile.TemporaryDirectory(prefix="carbonsched-") as scratch:
             _package(job, folder, Path(scratch))
         _report(draft, job_id=None, quiet=quiet, as_json=as_json)
@@ -136,17 +132,17 @@ def _refuse_unsupported(job: Job, *, dry_run: bool, clusters: Path | None) -> No
         )
 
 
-def _refuse_several_nodes(job: Job, clusters: Sequence[Cluster]) -> None:
-    """Refuse a torchrun that a plan could send to where it takes several nodes."""
+def _refuse_several_nodes(job: Job, placed: Placed) -> None:
+    """Refuse a torchrun that this plan or a later one could send to where it takes several nodes."""
     from scheduler.domain.errors import InvalidInput
 
-    permitted = [cluster for cluster in clusters if not job.allowed or cluster.name in job.allowed]
-    narrow = [cluster for cluster in permitted if cluster.node.gpus < job.gpus <= cluster.gpus]
+    candidates = placed.plan.assembled.ground.candidates
+    narrow = [cluster for cluster in candidates if cluster.node.gpus < job.gpus]
     if job.launch == "torchrun" and narrow:
-        wide = ",".join(cluster.name for cluster in permitted if cluster.node.gpus >= job.gpus)
-        most = max(cluster.node.gpus for cluster in narrow)
+        wide = ",".join(cluster.name for cluster in candidates if cluster.node.gpus >= job.gpus)
+        most = narrow[0].node.gpus
         raise InvalidInput(
-            f"launch: torchrun over several nodes cannot run yet: {narrow[0].name} has {narrow[0].node.gpus} GPUs a node",
+            f"launch: torchrun over several nodes cannot run yet, and those of {narrow[0].name} have {most} GPUs",
             hint=f"--allow {wide}" if wide else f"ask for at most {most} GPUs, or use launch: ray",
         )
 
@@ -180,6 +176,7 @@ def _store(
         if known is not None:
             return known, None
         placed = placer.submitted(job, reference, now=now, taken=reservations(tx, now))
+        _refuse_several_nodes(job, placed)
         window = placed.plan.assembled.limits
         row = JobRow(
             id="".join(secrets.choice(_ALPHABET) for _ in range(_ID_LENGTH)),

@@ -94,7 +94,9 @@ class Job(FileModel):
     stage: Stage = "experiment"
     group: str = ""
     entrypoint: str | Texts = Field(description="shell text, or a list run as it is")
-    launch: Launch = "script"
+    launch: Launch = Field(
+        default="script", description="script: once; torchrun: once a GPU; ray: a driver whose workers ask for the GPUs"
+    )
     working_dir: str | None = Field(default=None, description="folder copied at submit, relative to the job file")
     excludes: Texts = Field(default=(), description="patterns left out of the copy")
     runtime_env: dict[str, object] = Field(default_factory=dict, description="passed to Ray: pip, uv, conda, image")

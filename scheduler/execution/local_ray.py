@@ -145,7 +145,8 @@ class LocalRay:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """One call at a time."""
-        (self._folder / "storage").mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.state_dir, self._folder, self._folder / "storage"):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             with FileLock(self._folder / "lock", timeout=0):
                 yield

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
-from scheduler.domain.errors import ClusterUnreachable
+from scheduler.domain.errors import ClusterRefused, ClusterUnreachable
 from scheduler.domain.job import Interruptible
 from scheduler.domain.placement import Segment
 from scheduler.execution.harvest import Harvester
 from scheduler.execution.launching import checkpoint_dir, evidence_beside
 from scheduler.execution.sites import Sites
 from scheduler.execution.transitions import TERMINAL, Seen, Situation
-from scheduler.ports import Clock, Observation
+from scheduler.ports import Clock, Executor, Observation
 from scheduler.records.evidence import Outcome
 from scheduler.records.rows import JobRow, JobState, PlanRow, SegmentRow, StoredJob
 from scheduler.records.store import Store
@@ -40,6 +41,8 @@ _FROZEN: Final = timedelta(minutes=10)
 """A start so near is not moved any more."""
 _BACKOFF_S: Final = (2.0, 60.0)
 """First and longest pause before a silent cluster is asked again. [s]"""
+_BLIND_S: Final = 30.0
+"""Pause before a cluster that runs a job, but hands out none of its evidence, is asked for some again. [s]"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +98,7 @@ class Lookout:
     _silent_until_s: dict[str, float] = field(default_factory=dict)
     _pause_s: dict[str, float] = field(default_factory=dict)
     _silence: dict[str, str] = field(default_factory=dict)
+    _blind_until_s: dict[str, float] = field(default_factory=dict)
     _judged_at: dict[int, datetime] = field(default_factory=dict)
     _alive_at: dict[str, datetime] = field(default_factory=dict)
     _untold: dict[int, SegmentRow] = field(default_factory=dict)
@@ -185,13 +189,9 @@ class Lookout:
         executor, beside = site.executor, evidence_beside(checkpoint_dir(job.id, job.job, site.cluster))
         try:
             observation = executor.observe(live.sid)
-            outcome = None
-            if live.phase == "granted" or observation.status in TERMINAL - {"absent"}:
-                outcome = self.harvester.outcome(live, executor, observation, beside)
+            outcome = self._evidence(live, executor, observation, beside)
             unsent = live.phase == "intended" and observation.status == "absent"
             restarted = unsent and executor.probe().session != live.session
-            if observation.status == "running":
-                self.harvester.samples(live, executor, observation.node_id, last=False)
         except ClusterUnreachable as exc:
             first, longest = _BACKOFF_S
             self._pause_s[name] = min(longest, 2 * self._pause_s.get(name, first / 2))
@@ -200,6 +200,24 @@ class Lookout:
             return _Answer("unreachable", silence=exc.message)
         self._pause_s.pop(name, None)
         return _Answer(observation.status, observation, outcome, restarted=restarted)
+
+    def _evidence(self, live: SegmentRow, executor: Executor, observation: Observation, beside: Path) -> Outcome | None:
+        """Bring evidence home; what is not handed out of one that runs can wait, and holds up no stop meanwhile."""
+        now_s, runs = self.clock.monotonic_s(), observation.status == "running"
+        if runs and now_s < self._blind_until_s.get(live.cluster, 0.0):
+            return None
+        try:
+            outcome = None
+            if live.phase == "granted" or observation.status in TERMINAL - {"absent"}:
+                outcome = self.harvester.outcome(live, executor, observation, beside)
+            if runs:
+                self.harvester.samples(live, executor, observation.node_id, last=False)
+        except (ClusterRefused, ClusterUnreachable):
+            if not runs:
+                raise
+            self._blind_until_s[live.cluster] = now_s + _BLIND_S
+            return None
+        return outcome
 
     def _note_alive(self, live: SegmentRow, answer: _Answer) -> SegmentRow:
         """Note that it was seen, and where; the store is told now and then, for a lookout that comes after this one."""

@@ -105,8 +105,8 @@ def _does_not_fit(job: Job, cluster: Cluster, learnt: timedelta | None) -> str:
         return f"it has {cluster.gpus} GPUs at most, the job takes {width}{whole}"
     if job.launch == "script" and job.gpus > node.gpus:
         return f"its nodes have {node.gpus} GPUs, and a script of {job.gpus} GPUs runs on one node"
-    if job.launch == "torchrun" and job.gpus > node.gpus and job.gpus % node.gpus:
-        return f"its nodes have {node.gpus} GPUs, and torchrun over several nodes takes whole ones, not {job.gpus} GPUs"
+    if job.launch == "torchrun" and width > node.gpus and width % node.gpus:
+        return f"its nodes have {node.gpus} GPUs, and torchrun over several nodes takes whole ones, not {width} GPUs"
     if power_w is not None and power_w < cluster.gpu.idle_w.central:
         return f"the job's {power_w:g} W a GPU is below the idle {cluster.gpu.idle_w.central:g} W of its GPUs"
     return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import tempfile
@@ -53,7 +54,12 @@ def copy_database(source: Path, target: Path) -> None:
         closing(sqlite3.connect(source)) as original,
         closing(sqlite3.connect(part)) as copy,
     ):
-        original.backup(copy)
+        try:
+            original.backup(copy)
+        except sqlite3.OperationalError as exc:
+            if "full" in str(exc):  # the disk of the copy, not that of the store
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from exc
+            raise
         copy.execute("PRAGMA journal_mode = DELETE").close()  # one file, with nothing beside it
 
 

@@ -97,7 +97,8 @@ def _unpack(archive: Path, staged: Path) -> Manifest:
                     said = stream.read(_MANIFEST_BYTES)
                     continue
                 path = staged / member.name
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                for parent in (path.parent.parent, path.parent):
+                    parent.mkdir(mode=0o700, exist_ok=True)
                 path.touch(mode=0o600)
                 with path.open("r+b") as out:
                     shutil.copyfileobj(stream, out)

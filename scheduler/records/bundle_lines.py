@@ -143,8 +143,13 @@ def _made(adapter: TypeAdapter[Row], kind: type[Row], values: Line, what: str) -
         raise InvalidInput(f"{what}: {', '.join(odd)} of a {kind.__name__} is missing or unknown",
                            hint="use the carbonsched that wrote the file, or a newer one")  # fmt: skip
     try:
-        return adapter.validate_json(json.dumps(values), strict=True)
+        row = adapter.validate_json(json.dumps(values))
     except ValidationError as exc:
         problem = exc.errors(include_url=False)[0]
         where = ".".join(map(str, problem["loc"]))
         raise InvalidInput(f"{what}: {where}: {problem['msg']}", hint="the file was changed by hand") from exc
+    again = adapter.dump_python(row, mode="json", exclude={"job"})
+    odd = sorted(key for key in again if again[key] != values[key])
+    if odd:
+        raise InvalidInput(f"{what}: {odd[0]} is not as carbonsched writes it", hint="the file was changed by hand")
+    return row

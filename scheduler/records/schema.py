@@ -116,11 +116,11 @@ def revision_in(ask: Callable[[str], Iterable[Sequence[object]]]) -> str | None:
     tables = {row[0] for row in ask("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if version.name in tables:
         found = [str(row[0]) for row in ask("SELECT version_num FROM alembic_version")]
-    elif "meta" in tables:
-        found = [str(row[0]).zfill(len(FIRST)) for row in ask("SELECT value FROM meta WHERE key = 'schema'")]
-    else:
+        return found[0] if found else UNNAMED
+    if "meta" not in tables:
         return None
-    return found[0] if found else UNNAMED
+    numbers = [str(row[0]) for row in ask("SELECT value FROM meta WHERE key = 'schema'")]
+    return FIRST if numbers == ["1"] else f"{numbers[0]} in meta" if numbers else UNNAMED
 
 
 def is_older(revision: str) -> bool:

@@ -83,7 +83,7 @@ class Faults:
             raise ClusterUnreachable(f"{cluster} does not answer")
         if name in ("evidence", "logs") and now_s < line.blind_until_s:
             self.counts["evidence that could not be read"] += 1
-            error = ClusterRefused if self.rng.random() < 0.5 else ClusterUnreachable  # noqa: PLR2004  # evens
+            error = ClusterRefused if self.rng.random() < 0.5 else ClusterUnreachable  # evens
             raise error(f"{cluster} does not hand it out")
         with self.step("call", name):
             yield

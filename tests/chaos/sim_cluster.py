@@ -107,7 +107,11 @@ class SimCluster:
     def evidence(self, node_id: str, name: str, *, tail: int | None = None) -> bytes | None:
         """What its agent wrote, while the node's session lasts."""
         with self.faults.call(self.name, "evidence"):
-            return self.files.get((node_id, name)) if node_id == self._node_id else None
+            raw = self.files.get((node_id, name)) if node_id == self._node_id else None
+            if raw is not None and self.rng.random() < 0.1:
+                self.faults.counts["evidence that came cut in half"] += 1
+                return raw[: len(raw) // 2]
+            return raw
 
     # What happens to it
 

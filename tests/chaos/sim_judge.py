@@ -9,6 +9,8 @@ from itertools import combinations
 
 from scheduler.domain.instant import hours_between
 from scheduler.domain.job import Interruptible
+from scheduler.execution.mishaps import INTERNAL
+from scheduler.execution.verdict import INTERRUPTION_BUDGET
 from scheduler.records.accounts import run_coverage
 from scheduler.records.evidence_files import EvidenceFiles
 from scheduler.records.gather import gather
@@ -24,7 +26,8 @@ CHANGED_STATES = "final states that changed"
 UNASKED_STOPS = "stops nobody wanted"
 STRAYS = "trainings that run on after their job was closed, the scheduler being to blame"
 UNSAID_ENERGY = "runs whose energy is neither counted nor said to be missing"
-VIOLATIONS = (LOST_JOBS, DOUBLE_RUNS, WRONG_STATES, CHANGED_STATES, UNASKED_STOPS, STRAYS, UNSAID_ENERGY)
+BUGS = "bugs met in the scheduler"
+VIOLATIONS = (LOST_JOBS, DOUBLE_RUNS, WRONG_STATES, CHANGED_STATES, UNASKED_STOPS, STRAYS, UNSAID_ENERGY, BUGS)
 
 _WITHDRAWN_AFTER = timedelta(seconds=60)
 _INTERRUPTED = ("interrupted", "unknown", "never_started")
@@ -53,11 +56,14 @@ class Judge:
         with self.store.reading() as tx:
             segment = next(each for each in tx.open_segments() if each.sid == sid)
             job = tx.job(segment.job_id)
+            kinds = [each.kind for each in tx.events(job.id)]
+        newest = kinds[len(kinds) - kinds[::-1].index("launching") :]
+        stopped_before_it_ran = "running" not in newest or "suspending" in newest[: newest.index("running")]
         now = self.world.clock.now()
         pause = (job.job.interruptible or Interruptible()).checkpoint
         asked_at = segment.stop_asked_at or now
         by_plan = not segment.is_last and asked_at >= segment.planned_end - pause
-        withdrawn = asked_at >= segment.intended_at + _WITHDRAWN_AFTER and segment.granted_at is None
+        withdrawn = asked_at >= segment.intended_at + _WITHDRAWN_AFTER and stopped_before_it_ran
         if not (by_plan or withdrawn or self.asked[job.id] & {"cancel", "hold"}):
             self.found.append((UNASKED_STOPS, sid))
 
@@ -76,6 +82,8 @@ class Judge:
         """Check what must hold in the end."""
         with self.store.reading() as tx:
             rows = [(job, tx.segments(job.id)) for job in tx.jobs()]
+            events = [(job.id, event.text) for job, _ in rows for event in tx.events(job.id)]
+        self.found += [(BUGS, f"{job_id}: {text}") for job_id, text in events if text.startswith(INTERNAL)]
         for job, segments in rows:
             runs = [each for each in self.world.trainings if each.job_id == job.id]
             self.facts[f"jobs {job.state.value}"] += 1
@@ -102,7 +110,7 @@ class Judge:
             JobState.SUCCEEDED: finished,
             JobState.CANCELLED: "cancel" in self.asked[job.id],
             JobState.FAILED: failed > job.job.retries and not finished,
-            JobState.LOST: not finished and sum(self._struck(s) for s in segments if s.end in _INTERRUPTED) > 3,  # noqa: PLR2004  # the budget
+            JobState.LOST: not finished and sum(map(self._struck, segments)) > INTERRUPTION_BUDGET,
         }
         if job.state not in FINAL:
             self.found.append((LOST_JOBS, f"{job.id} is {job.state.value}: {job.reason or 'no reason'}"))
@@ -116,6 +124,8 @@ class Judge:
 
     def _struck(self, segment: SegmentRow) -> bool:
         """Whether the infrastructure really took this attempt."""
+        if segment.end not in _INTERRUPTED:
+            return False
         cluster = self.clusters[segment.cluster]
         restarted = segment.session != f"{segment.cluster}-{cluster.session}"
         return segment.sid in cluster.touched or (restarted and segment.sid not in cluster.ran)

@@ -113,7 +113,7 @@ class Training:
         outranked_s = storage.outranked_s(self.launch.fence)
         ticks = math.ceil(max(0.0, outranked_s - self.begun_s) / SAMPLE_S) if outranked_s < math.inf else math.inf
         ways: list[tuple[float, How]] = [
-            (self.begun_s + self.length_s - self.from_s, "finished"),
+            (self.begun_s + max(0.0, self.length_s - self.from_s), "finished"),
             (self.begun_s + max(0.0, self.fails_at_s - self.from_s), "failed"),
             (self.stop_s + SAVE_S, "stopped"),
             (self.begun_s + ticks * SAMPLE_S + SAVE_S, "fenced"),
@@ -136,7 +136,7 @@ class Training:
         return json.dumps(
             {
                 "v": PROTOCOL, "sid": self.launch.sid, "fence": self.launch.fence, "started_unix": begun,
-                "ended_unix": ended, "duration_s": self.ended_s - self.begun_s,
+                "ended_unix": ended, "duration_s": max(0.0, self.ended_s - self.begun_s),
                 "exit_code": 3 if self.how == "failed" else 0, "reason": reason,
                 "stop_received_unix": ended - SAVE_S if self.how == "stopped" else None,
                 "progress_before": self.launch.progress, "progress": progress if self.reports else None,

@@ -117,12 +117,14 @@ def test_torchrun_over_several_nodes_is_refused_with_the_clusters_that_would_do(
     sets = ["--set", "launch=torchrun", "--set", "gpus=16", "--set", "entrypoint=python train.py"]
     for name, node in (("one", 8), ("two", 16)):
         text = (place / "clusters" / f"{name}.yaml").read_text().replace("gpus: 8", "gpus: 16", 1)
+        text = text.replace("zone: NO", "zone: DE")
         (place / "clusters" / f"{name}.yaml").write_text(text.replace("node: {gpus: 8", f"node: {{gpus: {node}"))
     got, said, way = refused(["submit", "job.yaml", *sets], capsys)
     assert (2, "hint: --allow two") == (got, way)
-    assert "torchrun over several nodes cannot run yet: one has 8 GPUs a node" in said
-    _, _, way = refused(["submit", "job.yaml", *sets, "--allow", "one"], capsys)
+    assert "torchrun over several nodes cannot run yet, and those of one have 8 GPUs" in said
+    _, _, way = refused(["submit", "job.yaml", *sets, "--allow", "one", "--dry-run"], capsys)
     assert "hint: ask for at most 8 GPUs, or use launch: ray" == way
+    assert not _stored()
 
 
 def test_more_gpus_than_anything_has_names_each_cluster(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -79,6 +79,9 @@ def test_an_example_works(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert main.run(["submit", "examples/job.yaml", "--no-serve", "-q"]) == 0
     if words[1] == "release":
         assert main.run(["hold", "char-lm"]) == 0
+    if words[1] in ("restore", "import"):
+        assert main.run(["backup" if words[1] == "restore" else "export", words[2]]) == 0
+        shutil.rmtree(tmp_path / "state")
     target = next((word for word in words if word == "h7k2"), None)
     if target is not None:
         with wiring.store().reading() as tx:

@@ -50,9 +50,10 @@ def test_the_links_lead_somewhere() -> None:
     assert [] == [link for link in links if not (DOCUMENT.parent / link).exists()]
 
 
-def test_the_example_job_is_accepted_and_its_command_exists() -> None:
+@pytest.mark.parametrize("name", ["job.yaml", pytest.param("job_ray.yaml", marks=pytest.mark.ray)])
+def test_the_example_job_is_accepted_and_its_command_exists(name: str) -> None:
     """The job file is valid, names a cluster of the repository, and its script knows every flag that it passes."""
-    job = Job.from_yaml((ROOT / "examples" / "job.yaml").read_text("utf-8"), what="job.yaml")
+    job = Job.from_yaml((ROOT / "examples" / name).read_text("utf-8"), what=name)
     assert (ROOT / "cluster_configs" / f"{job.home}.yaml").exists()
     program, script, *flags = shlex.split(job.command)
     assert "python" == program

@@ -19,7 +19,7 @@ from scheduler.execution.harvest import Harvester
 from scheduler.execution.launching import Launcher
 from scheduler.execution.lookout import Lookout
 from scheduler.execution.placing import Placed
-from scheduler.execution.sites import Claim, Site, Sites, coming, room
+from scheduler.execution.sites import Claim, Site, Sites, coming, room, usable
 from scheduler.ports import Capacity, JobStatus, Launch, Observation
 from scheduler.records.evidence import Outcome, outcome_name, samples_name
 from scheduler.records.evidence_files import EvidenceFiles
@@ -827,3 +827,8 @@ def test_a_driver_waits_for_room_in_all(new_world: NewWorld) -> None:
     world.at(0.1)
     assert world.job.state is JobState.RUNNING
     assert world.one.started == [FIRST]
+
+
+def test_what_launches_can_get_at_is_whole_ones_on_a_node_or_any_gpu() -> None:
+    """Five and three free GPUs are one launch of four, or eight for a driver's workers."""
+    assert (4, 8) == (usable((5, 3), Claim(4)), usable((5, 3), Claim(4, spans=True)))

@@ -112,6 +112,13 @@ def test_ray_is_started_with_nothing_left_to_chance(local: LocalRay) -> None:
     assert 11 == len(ports) == len({word.partition("=")[2] for word in ports})
 
 
+def test_the_state_folder_that_it_makes_is_the_accounts_own(local: LocalRay) -> None:
+    """Jobs come into it later, with their commands and environments."""
+    assert () == local.down()
+    modes = [stat.S_IMODE((local.state_dir / name).stat().st_mode) for name in ("", "local", "local/storage")]
+    assert [0o700] * 3 == modes
+
+
 def test_what_is_up_stays_as_it_is(local: LocalRay) -> None:
     """The second call starts nothing, and says so."""
     before = local.up()

@@ -112,9 +112,7 @@ def test_several_processes_are_started_by_what_lies_beside_the_agent(
     order = json.dumps({"command": "python train.py", "ranks": 4, "grace_s": 90.5})
     assert f"exec python3 -I ../.carbonsched/carbonsched_ranks_v1.py '{order}'" == told["command"]
     assert ["WANDB_API_KEY"] == told["keep"]
-    assert (8, 16.0, {"A100": 8}) == tuple(
-        body[f"entrypoint_{what}"] for what in ("num_gpus", "num_cpus", "resources")
-    )
+    assert (8, 16.0, {"A100": 8}) == tuple(body[f"entrypoint_{what}"] for what in ("num_gpus", "num_cpus", "resources"))
 
 
 @pytest.mark.parametrize(("cpus", "reserved"), [(None, 1.0), (3.0, 3.0)])

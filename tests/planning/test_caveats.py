@@ -96,7 +96,10 @@ def test_estimated_intensities_are_marked() -> None:
 @pytest.mark.parametrize(
     ("changes", "start"),
     [
-        ({"launch": "torchrun", "gpus": 16}, "launch: torchrun over several nodes cannot run yet, as on paris, montreal"),
+        (
+            {"launch": "torchrun", "gpus": 16},
+            "launch: torchrun over several nodes cannot run yet, as on paris, montreal",
+        ),
         ({"elastic": {"min_gpus": 4, "max_gpus": 8}}, "elastic is not acted on: the job is planned at 8 GPUs"),
         ({"after": "other"}, "after is not acted on yet"),
         ({"max_cost": 3.0}, "max_cost is not acted on yet"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -94,6 +96,13 @@ def test_levels_move_every_price() -> None:
         exposure(series, at(0), at(2), gap_percentile=95, level=level).total_g_h_per_kwh for level in ("low", "high")
     )
     assert (170.0, 230.0) == pytest.approx((low, high))
+
+
+def test_an_interval_whose_range_is_not_stated_takes_the_assumed_one() -> None:
+    """A hole in the range is no hole in the intensity."""
+    series = replace(make_series(values=[100, 100]), low=np.array([60, NAN]))
+    seen = exposure(series, at(0), at(2), gap_percentile=95, level="low")
+    assert (60 + 85, 2.0) == pytest.approx((seen.total_g_h_per_kwh, seen.known_h))
 
 
 def test_months_begin_and_end_where_the_calendar_says() -> None:

@@ -7,8 +7,9 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
-_TABLES = (
+TABLES = (
     "CREATE TABLE meta (key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL)",
+    "INSERT INTO meta VALUES ('schema', '1')",
     """CREATE TABLE job (
         id TEXT NOT NULL PRIMARY KEY, "key" TEXT UNIQUE, name TEXT NOT NULL, project TEXT NOT NULL,
         owner TEXT NOT NULL, "group" TEXT NOT NULL, "after" TEXT NOT NULL, spec TEXT NOT NULL,
@@ -46,6 +47,6 @@ _TABLES = (
 
 
 def upgrade() -> None:
-    """Make them, and say their number where it then was."""
-    for statement in (*_TABLES, "INSERT INTO meta VALUES ('schema', '1')"):
+    """Make them, with their number where it then was."""
+    for statement in TABLES:
         op.execute(statement)

@@ -1,0 +1,362 @@
+"""One round on real Ray: a batch of short trainings while processes are killed and lines are cut around them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Final, Literal
+
+import yaml
+
+from scheduler.records.rows import FINAL, JobRow, JobState
+from scheduler.records.state_folder import StateFolder
+from scheduler.records.store import Store, open_store
+from tests.chaos.proxy import Mood, Proxy
+from tests.chaos.sim_judge import CHANGED_STATES, DOUBLE_RUNS, LOST_JOBS, WRONG_STATES
+from tests.chaos.sim_round import Played
+from tests.chaos.witness import TRAINING, Life, lives, overlaps_s
+from tests.story.conftest import Desk
+
+TORN = "torn checkpoints used"
+HANGS = "nothing moved for over 60 s"
+REAL_VIOLATIONS = (LOST_JOBS, DOUBLE_RUNS, WRONG_STATES, CHANGED_STATES, TORN, HANGS)
+
+LEASE_S: Final = 12.0
+GRACE_S: Final = 4.0
+_FENCE_S: Final = 1.0 + GRACE_S
+"""How long an attempt that is outranked may go on: a sample, and its grace to save. [s]"""
+_TOLD_S: Final = 30.0
+_HANG_S: Final = 60.0 + LEASE_S + GRACE_S + _TOLD_S
+_BUDGET: Final = 3
+
+Act = Literal["scheduler", "supervisor", "agent", "training", "cut", "slow", "mute", "head"]
+Restart = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A job of the batch: what it is, and how it should end."""
+
+    name: str
+    length_s: float
+    code: int = 0
+    ends: frozenset[JobState] = frozenset({JobState.SUCCEEDED})
+    person: Literal["", "cancel", "hold"] = ""
+    moves: bool = False
+
+
+BATCH: Final = (
+    Wish("moves", 30, moves=True),
+    Wish("long", 14),
+    Wish("short", 4),
+    Wish("middle", 8),
+    Wish("moves-too", 32, moves=True),
+    Wish("fails", 2, code=3, ends=frozenset({JobState.FAILED})),
+    Wish("unwanted", 60, ends=frozenset({JobState.CANCELLED}), person="cancel"),
+    Wish("paused", 10, person="hold"),
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class RealRound:
+    """A desk whose scheduler reaches the clusters through proxies.
+
+    Args:
+        clusters: the cluster files as they were written by `local up`, by name.
+        restart: kills the head of that cluster and starts it again; None where heads are left alone.
+    """
+
+    rng: Random
+    desk: Desk
+    folder: Path
+    clusters: dict[str, Path]
+    restart: Restart | None = None
+    injected: Counter[str] = field(default_factory=Counter)
+    facts: Counter[str] = field(default_factory=Counter)
+    found: list[tuple[str, str]] = field(default_factory=list)
+    struck: Counter[str] = field(default_factory=Counter)
+    _moved: dict[str, tuple[object, float]] = field(default_factory=dict)
+    _final: dict[str, JobState] = field(default_factory=dict)
+    _proxies: dict[str, Proxy] = field(default_factory=dict)
+
+    def play(self, batch: tuple[Wish, ...], acts: list[Act], within_s: float = 300.0) -> Played:
+        """Submit the batch, let the acts happen at random moments, and wait for the end of every job."""
+        with ExitStack() as stack:
+            self._set_up(stack)
+            store = open_store(StateFolder(self.folder / "state"))
+            stack.callback(store.close)
+            stack.callback(self._tidy, store)
+            ids: dict[Wish, str] = {}
+            begun_s = time.monotonic()
+            with ThreadPoolExecutor(1) as pool:
+                submitting = pool.submit(lambda: [ids.setdefault(wish, self._submit(wish)) for wish in batch])
+                while len(ids) < min(2, len(batch)) and not submitting.done():
+                    time.sleep(0.1)
+                self._mischief(store, ids, acts)
+                submitting.result()
+            for wish in (each for each in batch if each.person):
+                self._person(store, ids, wish)
+            while self._look(store, ids) and time.monotonic() - begun_s < within_s:
+                self._keep_serving(store)
+                time.sleep(0.3)
+            self._verdict(store, ids)
+        return Played(injected=self.injected, facts=self.facts, violations=self.found)
+
+    # The desk
+
+    def _set_up(self, stack: ExitStack) -> None:
+        """A folder with the training, and cluster files that lead through proxies."""
+        declared = self.folder / "clusters"
+        declared.mkdir(parents=True)
+        (self.folder / "train.py").write_text(TRAINING)
+        (self.folder / "job.yaml").write_text(
+            "name: chaos\nentrypoint: python train.py 5 0\nworking_dir: .\nexcludes: [state, clusters, home]\ngpus: 2\n"
+            "duration: 5s\ndeadline: 20m\nhome: france\nretries: 4\n"
+            f"interruptible: {{checkpoint: 1s, restart: 1s, grace: {GRACE_S:g}s}}\n"
+        )
+        for name, path in self.clusters.items():
+            cluster = yaml.safe_load(path.read_text())
+            proxy = stack.enter_context(Proxy(int(cluster["ray"]["address"].rpartition(":")[2])))
+            cluster["ray"]["address"] = f"http://127.0.0.1:{proxy.port}"
+            (declared / path.name).write_text(yaml.safe_dump(cluster, sort_keys=False))
+            self._proxies[name] = proxy
+        environ = dict(self.desk.environ) | {
+            "CARBONSCHED_STATE_DIR": str(self.folder / "state"),
+            "CARBONSCHED_CLUSTERS": str(declared),
+            "CARBONSCHED_LEASE": f"{LEASE_S:g}s",
+        }
+        self.desk = replace(self.desk, folder=self.folder, environ=environ)
+
+    def _submit(self, wish: Wish) -> str:
+        """Submit one job of the batch; its id."""
+        sets = {
+            "name": wish.name, "duration": f"{wish.length_s:g}s",
+            "entrypoint": f"python train.py {wish.length_s:g} {wish.code}", **({"retries": "0"} if wish.code else {}),
+        }  # fmt: skip
+        words = [word for key, value in sets.items() for word in ("--set", f"{key}={value}")]
+        if wish.moves:
+            words += ["--intensity-table", str(self._table(wish)), "--set", "deadline=2m"]
+        done = self.desk.run("submit", "job.yaml", *words, "-q")
+        assert done.code == 0, done.err
+        return done.out.strip()
+
+    def _table(self, wish: Wish) -> Path:
+        """Intensities that make a move worth while: France is clean for 25 s, Quebec for 25 s a little later."""
+        start = datetime.now(UTC).replace(microsecond=0)
+        values = [(20 if slot < 5 else 900, 20 if 7 <= slot < 12 else 900) for slot in range(60)]
+        rows = [f"{(start + timedelta(seconds=5 * slot)).isoformat()},{fr},{qc}"
+                for slot, (fr, qc) in enumerate(values)]  # fmt: skip
+        path = self.folder / f"{wish.name}.csv"
+        path.write_text("\n".join(("utc,FR,CA-QC", *rows)) + "\n")
+        return path
+
+    def _tidy(self, store: Store) -> None:
+        """End what this round started: the scheduler, and any training that is left."""
+        pid = self._scheduler(store)
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+        for path in self._storage.glob("*/"):
+            for life in lives(path):
+                for pid in (life.parent, life.pid):
+                    if any(word in _command(pid) for word in ("carbonsched_agent", "train.py")):
+                        os.kill(pid, signal.SIGKILL)
+
+    @property
+    def _storage(self) -> Path:
+        """The folder that the clusters share."""
+        cluster = yaml.safe_load(next(iter(self.clusters.values())).read_text())
+        return Path(cluster["storage"][0]["path"])
+
+    # Mischief
+
+    def _mischief(self, store: Store, ids: dict[Wish, str], acts: list[Act]) -> None:
+        """The acts, each at a random moment."""
+        for act in self.rng.sample(acts, len(acts)):
+            self._wait(store, ids, self.rng.uniform(0.3, 2.5))
+            self._act(store, ids, act)
+
+    def _wait(self, store: Store, ids: dict[Wish, str], seconds: float) -> None:
+        """Let time pass, looking all along."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self._look(store, ids)
+            time.sleep(0.1)
+
+    def _person(self, store: Store, ids: dict[Wish, str], wish: Wish) -> None:
+        """A person cancels, or holds and releases a little later."""
+        self.injected[f"jobs a person asked to {wish.person}"] += 1
+        self.desk.run(wish.person, ids[wish])
+        if wish.person == "hold":
+            self._wait(store, ids, self.rng.choice([0.0, 6.0]))
+            self.desk.run("release", ids[wish])
+
+    def _act(self, store: Store, ids: dict[Wish, str], act: Act) -> None:
+        """One fault."""
+        if act in ("cut", "slow", "mute"):
+            name = self.rng.choice([*self._proxies])
+            self._mood(store, ids, name, act)
+        elif act == "scheduler":
+            self._kill_scheduler(store, ids)
+        elif act == "head":
+            self._kill_head(store, ids)
+        else:
+            self._kill_one(store, ids, act)
+
+    def _mood(self, store: Store, ids: dict[Wish, str], name: str, mood: Mood) -> None:
+        """A line is not itself for some seconds."""
+        proxy = self._proxies[name]
+        before, proxy.mood = proxy.struck, mood
+        self._wait(store, ids, self.rng.uniform(1, 6))
+        proxy.mood = "open"
+        self.injected[f"lines {mood} for some seconds"] += 1
+        self.injected[f"requests struck while a line was {mood}"] += proxy.struck - before
+
+    def _kill_scheduler(self, store: Store, ids: dict[Wish, str]) -> None:
+        """The scheduler dies by -9; another one comes a moment later."""
+        pid = self._scheduler(store)
+        if pid is None:
+            return
+        os.kill(pid, signal.SIGKILL)
+        self.injected["scheduler killed by -9"] += 1
+        self._wait(store, ids, self.rng.uniform(0, 2))
+        self.desk.run("serve", "--background")
+
+    def _kill_head(self, store: Store, ids: dict[Wish, str]) -> None:
+        """The head of a cluster that runs something dies by -9 and comes back; what it ran may live on."""
+        assert self.restart is not None
+        if not self._living(store, ids):
+            return
+        with store.reading() as tx:
+            busy = sorted(s.cluster for s in tx.open_segments() if s.phase == "granted")
+        if not busy:
+            return
+        name = self.rng.choice(busy)
+        self.struck.update([*ids.values()])
+        self.restart(name)
+        declared = self.folder / "clusters" / self.clusters[name].name
+        declared.touch()
+        self.injected["heads killed by -9 and started again"] += 1
+        with store.reading() as tx:
+            open_jobs = {s.job_id for s in tx.open_segments() if s.cluster == name and s.phase == "granted"}
+        self.facts["trainings that outlived their head"] += sum(
+            "train.py" in _command(life.pid) for job_id in open_jobs for life in lives(self._storage / job_id)
+        )
+
+    def _living(self, store: Store, ids: dict[Wish, str]) -> list[tuple[str, Life]]:
+        """The trainings that run, once one does."""
+        end = time.monotonic() + 15
+        while time.monotonic() < end:
+            found = [
+                (job_id, life)
+                for wish, job_id in [*ids.items()]
+                for life in lives(self._storage / job_id)
+                if not wish.code and not life.ended and "train.py" in _command(life.pid)
+            ]
+            if found:
+                return found
+            self._wait(store, ids, 0.2)
+        return []
+
+    def _kill_one(self, store: Store, ids: dict[Wish, str], act: Act) -> None:
+        """A training, its agent, or its supervisor dies by -9."""
+        living = self._living(store, ids)
+        if not living:
+            return
+        job_id, life = self.rng.choice(living)
+        word = {"training": "train.py", "agent": "carbonsched_agent", "supervisor": "ray::JobSupervisor"}[act]
+        pid = life.pid
+        while pid > 1 and word not in _command(pid):
+            pid = _parent(pid)
+        if pid > 1:
+            os.kill(pid, signal.SIGKILL)
+            self.injected[f"{act}s killed by -9"] += 1
+            self.struck[job_id] += 1
+
+    def _scheduler(self, store: Store) -> int | None:
+        """The process that runs the loop, if it lives."""
+        with store.reading() as tx:
+            pid = tx.scheduler_pid()
+        return pid if pid is not None and "serve" in _command(pid) else None
+
+    def _keep_serving(self, store: Store) -> None:
+        """Whoever finds no scheduler starts one, as a watching command does."""
+        if self._scheduler(store) is None:
+            self.desk.run("serve", "--background")
+
+    # Judging
+
+    def _look(self, store: Store, ids: dict[Wish, str]) -> int:
+        """How many jobs are open; notes what hangs and what changes that may not."""
+        now_s = time.monotonic()
+        with store.reading() as tx:
+            rows = [tx.job(job_id) for job_id in [*ids.values()]]
+            parts = {row.id: (row.state, tuple(s.phase for s in tx.segments(row.id))) for row in rows}
+        for row in rows:
+            if self._final.get(row.id, row.state) != row.state:
+                self.found.append((CHANGED_STATES, f"{row.job.name}: {self._final[row.id]} to {row.state}"))
+            if row.state in FINAL:
+                self._final[row.id] = row.state
+                continue
+            self._note_hang(row, parts[row.id], now_s)
+        return sum(row.state not in FINAL for row in rows)
+
+    def _note_hang(self, row: JobRow, stands: object, now_s: float) -> None:
+        """A job in which nothing moves and nothing lives for longer than any wait it may have to sit out."""
+        before, since_s = self._moved.get(row.id, (None, now_s))
+        moved = before != stands or any("train.py" in _command(each.pid) for each in lives(self._storage / row.id)[-1:])
+        self._moved[row.id] = (stands, now_s if moved else since_s)
+        if now_s - since_s > _HANG_S and not moved:
+            self.found.append((HANGS, f"{row.job.name} is {row.state.value}: {row.reason or 'no reason'}"))
+            self._moved[row.id] = (stands, now_s)
+
+    def _verdict(self, store: Store, ids: dict[Wish, str]) -> None:
+        """Every job against what its trainings' own diaries say."""
+        for wish, job_id in ids.items():
+            with store.reading() as tx:
+                row, segments = tx.job(job_id), tx.segments(job_id)
+            found = lives(self._storage / job_id)
+            self.facts[f"jobs {row.state.value}"] += 1
+            self.facts["segments"] += len(segments)
+            self.facts["processes begun"] += len(found)
+            self.facts["jobs that ran on two clusters"] += len({s.cluster for s in segments if s.end != ""}) > 1
+            for both_s in overlaps_s(found):
+                self.facts["pairs that met until the fence was seen"] += 1
+                if both_s > _FENCE_S:
+                    self.found.append((DOUBLE_RUNS, f"{wish.name}: two for {both_s:.1f} s"))
+            self.found += [(TORN, f"{wish.name}, process {life.pid}") for life in found if life.torn]
+            self._state(wish, row, found)
+
+    def _state(self, wish: Wish, row: JobRow, found: list[Life]) -> None:
+        """Whether a job ended, and as it should."""
+        finished = any(life.ended and life.code == 0 and not life.stopped for life in found)
+        says = f"{wish.name} is {row.state.value}: {row.reason or 'no reason'}"
+        given_up = row.state is JobState.LOST and self.struck[row.id] > _BUDGET
+        if row.state not in FINAL:
+            self.found.append((LOST_JOBS, says))
+        elif not given_up and (row.state not in wish.ends or (row.state is JobState.SUCCEEDED and not finished)):
+            self.found.append((WRONG_STATES, says))
+
+
+def _command(pid: int) -> str:
+    """The command line of a process, empty where there is none."""
+    done = subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
+def _parent(pid: int) -> int:
+    """The parent of a process, 0 where it has none."""
+    done = subprocess.run(["ps", "-o", "ppid=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    with contextlib.suppress(ValueError):
+        return int(done.stdout)
+    return 0
