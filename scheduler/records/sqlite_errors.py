@@ -17,7 +17,7 @@ _HINTS: Final = {
     "full": "free some disk space; nothing was half-written",
     "disk I/O error": "look at the disk and its free space; nothing was half-written",
     "readonly": "mend the permissions of the state folder",
-    "malformed": "restore the folder from a copy",
+    "malformed": "restore it from a copy: carbonsched restore FILE --replace",
     "not a database": "move the file away, or set CARBONSCHED_STATE_DIR to another folder",
 }
 """The way out by a word of SQLite's message."""

@@ -13,7 +13,8 @@ from pathlib import Path
 from random import Random
 
 from tests.chaos.real_heads import own_desk
-from tests.chaos.real_round import BATCH, REAL_VIOLATIONS, Act, RealRound
+from tests.chaos.real_judge import REAL_VIOLATIONS
+from tests.chaos.real_round import BATCH, Act, RealRound
 from tests.chaos.sim_judge import VIOLATIONS
 from tests.chaos.sim_round import Played, play
 

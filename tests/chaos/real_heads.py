@@ -30,8 +30,8 @@ class Heads:
 
     local: LocalRay
 
-    def restart(self, name: str) -> None:
-        """Kill a head's GCS by -9, sweep what Ray left but the trainings, and start it again on the same ports."""
+    def restart(self, name: str) -> int:
+        """Kill a head's GCS by -9, sweep what Ray left, and start it on the same ports; how many trainings lived on."""
         head = next(each for each in self.local._heads() if each.name == name)
         running = head._remembered()
         assert running is not None
@@ -41,13 +41,15 @@ class Heads:
                 os.kill(pid, signal.SIGKILL)
         _gone(head)
         time.sleep(2)
-        commands = _commands()
+        commands, outlived = _commands(), 0
         for process in family:
             command = commands.get(process.pid, "")
+            outlived += "python train.py" in command and "/bin/sh" not in command
             if local_process.runs(process) and not any(word in command for word in _SPARED):
                 os.kill(process.pid, signal.SIGKILL)
         head.start(Ports(running.base), self.local.environ)
         head.wait_ready()
+        return outlived
 
 
 def _gone(head: LocalHead) -> None:

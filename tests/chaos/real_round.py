@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -19,41 +17,17 @@ from typing import Final, Literal
 
 import yaml
 
-from scheduler.records.rows import FINAL, JobRow, JobState
+from scheduler.records.rows import JobState
 from scheduler.records.state_folder import StateFolder
 from scheduler.records.store import Store, open_store
 from tests.chaos.proxy import Mood, Proxy
-from tests.chaos.sim_judge import CHANGED_STATES, DOUBLE_RUNS, LOST_JOBS, WRONG_STATES
+from tests.chaos.real_judge import GRACE_S, LEASE_S, RealJudge, Wish, command, parent_of
 from tests.chaos.sim_round import Played
-from tests.chaos.witness import TRAINING, Life, lives, overlaps_s
+from tests.chaos.witness import TRAINING, Life, lives
 from tests.story.conftest import Desk
 
-TORN = "torn checkpoints used"
-HANGS = "nothing moved for over 60 s"
-REAL_VIOLATIONS = (LOST_JOBS, DOUBLE_RUNS, WRONG_STATES, CHANGED_STATES, TORN, HANGS)
-
-LEASE_S: Final = 12.0
-GRACE_S: Final = 4.0
-_FENCE_S: Final = 1.0 + GRACE_S
-"""How long an attempt that is outranked may go on: a sample, and its grace to save. [s]"""
-_TOLD_S: Final = 30.0
-_HANG_S: Final = 60.0 + LEASE_S + GRACE_S + _TOLD_S
-_BUDGET: Final = 3
-
 Act = Literal["scheduler", "supervisor", "agent", "training", "cut", "slow", "mute", "head"]
-Restart = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """A job of the batch: what it is, and how it should end."""
-
-    name: str
-    length_s: float
-    code: int = 0
-    ends: frozenset[JobState] = frozenset({JobState.SUCCEEDED})
-    person: Literal["", "cancel", "hold"] = ""
-    moves: bool = False
+Restart = Callable[[str], int]
 
 
 BATCH: Final = (
@@ -81,13 +55,9 @@ class RealRound:
     desk: Desk
     folder: Path
     clusters: dict[str, Path]
+    judge: RealJudge = field(init=False)
     restart: Restart | None = None
     injected: Counter[str] = field(default_factory=Counter)
-    facts: Counter[str] = field(default_factory=Counter)
-    found: list[tuple[str, str]] = field(default_factory=list)
-    struck: Counter[str] = field(default_factory=Counter)
-    _moved: dict[str, tuple[object, float]] = field(default_factory=dict)
-    _final: dict[str, JobState] = field(default_factory=dict)
     _proxies: dict[str, Proxy] = field(default_factory=dict)
 
     def play(self, batch: tuple[Wish, ...], acts: list[Act], within_s: float = 300.0) -> Played:
@@ -107,16 +77,18 @@ class RealRound:
                 submitting.result()
             for wish in (each for each in batch if each.person):
                 self._person(store, ids, wish)
-            while self._look(store, ids) and time.monotonic() - begun_s < within_s:
+            while self.judge.look(store, ids) and time.monotonic() - begun_s < within_s:
                 self._keep_serving(store)
                 time.sleep(0.3)
-            self._verdict(store, ids)
-        return Played(injected=self.injected, facts=self.facts, violations=self.found)
+            self.judge.verdict(store, ids)
+        return Played(injected=self.injected, facts=self.judge.facts, violations=self.judge.found)
 
     # The desk
 
     def _set_up(self, stack: ExitStack) -> None:
         """A folder with the training, and cluster files that lead through proxies."""
+        cluster = yaml.safe_load(next(iter(self.clusters.values())).read_text())
+        self.judge = RealJudge(storage=Path(cluster["storage"][0]["path"]))
         declared = self.folder / "clusters"
         declared.mkdir(parents=True)
         (self.folder / "train.py").write_text(TRAINING)
@@ -166,17 +138,11 @@ class RealRound:
         pid = self._scheduler(store)
         if pid is not None:
             os.kill(pid, signal.SIGKILL)
-        for path in self._storage.glob("*/"):
+        for path in self.judge.storage.glob("*/"):
             for life in lives(path):
                 for pid in (life.parent, life.pid):
-                    if any(word in _command(pid) for word in ("carbonsched_agent", "train.py")):
+                    if any(word in command(pid) for word in ("carbonsched_agent", "train.py")):
                         os.kill(pid, signal.SIGKILL)
-
-    @property
-    def _storage(self) -> Path:
-        """The folder that the clusters share."""
-        cluster = yaml.safe_load(next(iter(self.clusters.values())).read_text())
-        return Path(cluster["storage"][0]["path"])
 
     # Mischief
 
@@ -190,7 +156,7 @@ class RealRound:
         """Let time pass, looking all along."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            self._look(store, ids)
+            self.judge.look(store, ids)
             time.sleep(0.1)
 
     def _person(self, store: Store, ids: dict[Wish, str], wish: Wish) -> None:
@@ -224,9 +190,11 @@ class RealRound:
 
     def _kill_scheduler(self, store: Store, ids: dict[Wish, str]) -> None:
         """The scheduler dies by -9; another one comes a moment later."""
-        pid = self._scheduler(store)
-        if pid is None:
-            return
+        end = time.monotonic() + 15
+        while (pid := self._scheduler(store)) is None:
+            if time.monotonic() > end:
+                return
+            self._wait(store, ids, 0.1)
         os.kill(pid, signal.SIGKILL)
         self.injected["scheduler killed by -9"] += 1
         self._wait(store, ids, self.rng.uniform(0, 2))
@@ -242,16 +210,11 @@ class RealRound:
         if not busy:
             return
         name = self.rng.choice(busy)
-        self.struck.update([*ids.values()])
-        self.restart(name)
+        self.judge.struck.update([*ids.values()])
+        self.judge.facts["trainings that outlived their head"] += self.restart(name)
         declared = self.folder / "clusters" / self.clusters[name].name
         declared.touch()
         self.injected["heads killed by -9 and started again"] += 1
-        with store.reading() as tx:
-            open_jobs = {s.job_id for s in tx.open_segments() if s.cluster == name and s.phase == "granted"}
-        self.facts["trainings that outlived their head"] += sum(
-            "train.py" in _command(life.pid) for job_id in open_jobs for life in lives(self._storage / job_id)
-        )
 
     def _living(self, store: Store, ids: dict[Wish, str]) -> list[tuple[str, Life]]:
         """The trainings that run, once one does."""
@@ -260,8 +223,8 @@ class RealRound:
             found = [
                 (job_id, life)
                 for wish, job_id in [*ids.items()]
-                for life in lives(self._storage / job_id)
-                if not wish.code and not life.ended and "train.py" in _command(life.pid)
+                for life in lives(self.judge.storage / job_id)
+                if not wish.code and not life.ended and "train.py" in command(life.pid)
             ]
             if found:
                 return found
@@ -276,87 +239,20 @@ class RealRound:
         job_id, life = self.rng.choice(living)
         word = {"training": "train.py", "agent": "carbonsched_agent", "supervisor": "ray::JobSupervisor"}[act]
         pid = life.pid
-        while pid > 1 and word not in _command(pid):
-            pid = _parent(pid)
+        while pid > 1 and word not in command(pid):
+            pid = parent_of(pid)
         if pid > 1:
             os.kill(pid, signal.SIGKILL)
             self.injected[f"{act}s killed by -9"] += 1
-            self.struck[job_id] += 1
+            self.judge.struck[job_id] += 1
 
     def _scheduler(self, store: Store) -> int | None:
         """The process that runs the loop, if it lives."""
         with store.reading() as tx:
             pid = tx.scheduler_pid()
-        return pid if pid is not None and "serve" in _command(pid) else None
+        return pid if pid is not None and "serve" in command(pid) else None
 
     def _keep_serving(self, store: Store) -> None:
         """Whoever finds no scheduler starts one, as a watching command does."""
         if self._scheduler(store) is None:
             self.desk.run("serve", "--background")
-
-    # Judging
-
-    def _look(self, store: Store, ids: dict[Wish, str]) -> int:
-        """How many jobs are open; notes what hangs and what changes that may not."""
-        now_s = time.monotonic()
-        with store.reading() as tx:
-            rows = [tx.job(job_id) for job_id in [*ids.values()]]
-            parts = {row.id: (row.state, tuple(s.phase for s in tx.segments(row.id))) for row in rows}
-        for row in rows:
-            if self._final.get(row.id, row.state) != row.state:
-                self.found.append((CHANGED_STATES, f"{row.job.name}: {self._final[row.id]} to {row.state}"))
-            if row.state in FINAL:
-                self._final[row.id] = row.state
-                continue
-            self._note_hang(row, parts[row.id], now_s)
-        return sum(row.state not in FINAL for row in rows)
-
-    def _note_hang(self, row: JobRow, stands: object, now_s: float) -> None:
-        """A job in which nothing moves and nothing lives for longer than any wait it may have to sit out."""
-        before, since_s = self._moved.get(row.id, (None, now_s))
-        moved = before != stands or any("train.py" in _command(each.pid) for each in lives(self._storage / row.id)[-1:])
-        self._moved[row.id] = (stands, now_s if moved else since_s)
-        if now_s - since_s > _HANG_S and not moved:
-            self.found.append((HANGS, f"{row.job.name} is {row.state.value}: {row.reason or 'no reason'}"))
-            self._moved[row.id] = (stands, now_s)
-
-    def _verdict(self, store: Store, ids: dict[Wish, str]) -> None:
-        """Every job against what its trainings' own diaries say."""
-        for wish, job_id in ids.items():
-            with store.reading() as tx:
-                row, segments = tx.job(job_id), tx.segments(job_id)
-            found = lives(self._storage / job_id)
-            self.facts[f"jobs {row.state.value}"] += 1
-            self.facts["segments"] += len(segments)
-            self.facts["processes begun"] += len(found)
-            self.facts["jobs that ran on two clusters"] += len({s.cluster for s in segments if s.end != ""}) > 1
-            for both_s in overlaps_s(found):
-                self.facts["pairs that met until the fence was seen"] += 1
-                if both_s > _FENCE_S:
-                    self.found.append((DOUBLE_RUNS, f"{wish.name}: two for {both_s:.1f} s"))
-            self.found += [(TORN, f"{wish.name}, process {life.pid}") for life in found if life.torn]
-            self._state(wish, row, found)
-
-    def _state(self, wish: Wish, row: JobRow, found: list[Life]) -> None:
-        """Whether a job ended, and as it should."""
-        finished = any(life.ended and life.code == 0 and not life.stopped for life in found)
-        says = f"{wish.name} is {row.state.value}: {row.reason or 'no reason'}"
-        given_up = row.state is JobState.LOST and self.struck[row.id] > _BUDGET
-        if row.state not in FINAL:
-            self.found.append((LOST_JOBS, says))
-        elif not given_up and (row.state not in wish.ends or (row.state is JobState.SUCCEEDED and not finished)):
-            self.found.append((WRONG_STATES, says))
-
-
-def _command(pid: int) -> str:
-    """The command line of a process, empty where there is none."""
-    done = subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return done.stdout.strip()
-
-
-def _parent(pid: int) -> int:
-    """The parent of a process, 0 where it has none."""
-    done = subprocess.run(["ps", "-o", "ppid=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    with contextlib.suppress(ValueError):
-        return int(done.stdout)
-    return 0

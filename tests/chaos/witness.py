@@ -67,6 +67,7 @@ class Life:
     ended: bool
     stopped: bool
     code: int | None
+    done: float
 
 
 def lives(folder: Path) -> list[Life]:
@@ -88,6 +89,7 @@ def lives(folder: Path) -> list[Life]:
                 ended=end is not None,
                 stopped=end is not None and end["signals"] > 0,
                 code=None if end is None else end["code"],
+                done=0.0 if end is None else end["done"],
             )
         )
     return sorted(found, key=lambda life: life.begun)

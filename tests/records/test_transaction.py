@@ -267,3 +267,27 @@ def test_the_last_scheduler_is_remembered(tx: Transaction) -> None:
     for pid in (7, 8):
         tx.set_scheduler(pid, at(0), at(0) + timedelta(seconds=pid))
         assert pid == tx.scheduler_pid()
+
+
+def test_the_last_pass_is_remembered(tx: Transaction) -> None:
+    """There is none before the first scheduler."""
+    assert tx.scheduler_pass_at() is None
+    tx.set_scheduler(7, at(0), at(1.5))
+    assert at(1.5) == tx.scheduler_pass_at()
+
+
+def test_events_of_all_jobs_come_after_one(tx: Transaction) -> None:
+    """In the order they were noted, each with its job; the past can be left out by its time."""
+    for job_id, hour in (("a", 0), ("b", 1), ("a", 2)):
+        tx.add_job(make_row(job_id=f"{job_id}{hour}"))
+        tx.add_event(f"{job_id}{hour}", at(hour), "submitted", "why")
+    assert ["a0", "b1", "a2"] == [event.job_id for event in tx.events_after(0)]
+    assert ["a2"] == [event.job_id for event in tx.events_after(tx.last_event_before(at(1.5)))]
+    assert (0, []) == (tx.last_event_before(at(0)), tx.events_after(tx.last_event_before(at(9))))
+
+
+def test_an_open_job_past_its_deadline_is_overdue(tx: Transaction) -> None:
+    """Not one that has ended, nor at the deadline itself."""
+    for job_id, state in (("open", JobState.RUNNING), ("ended", JobState.SUCCEEDED)):
+        tx.add_job(replace(make_row(job_id=job_id), state=state, deadline_at=at(2)))
+    assert ({}, {"open": at(2)}) == (tx.overdue(at(2)), tx.overdue(at(2.5)))

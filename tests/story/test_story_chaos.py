@@ -8,13 +8,14 @@ from random import Random
 import pytest
 
 from scheduler.records.rows import JobState
-from tests.chaos.real_round import RealRound, Wish
+from tests.chaos.real_judge import Wish
+from tests.chaos.real_round import RealRound
 from tests.story.conftest import Desk
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 BATCH = (
-    Wish("chaos-long", 12),
+    Wish("chaos-long", 8),
     Wish("chaos-short", 3),
     Wish("chaos-fails", 1, code=3, ends=frozenset({JobState.FAILED})),
     Wish("chaos-unwanted", 60, ends=frozenset({JobState.CANCELLED}), person="cancel"),
