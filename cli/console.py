@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 SCHEMA: Final = 1
@@ -34,6 +34,12 @@ def emit(text: str) -> None:
 def emit_json(payload: Mapping[str, object]) -> None:
     """Put one JSON object with its schema version on stdout; NaN is refused, null is its place."""
     emit(json.dumps({"schema": SCHEMA, **payload}, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def emit_json_list(entries: Iterable[Mapping[str, object]]) -> None:
+    """Put one JSON array on stdout, its schema version in every entry."""
+    listed = [{"schema": SCHEMA, **entry} for entry in entries]
+    emit(json.dumps(listed, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def say(text: str) -> None:

@@ -61,20 +61,20 @@ def list_jobs(
     """
     from datetime import timedelta
 
-    from cli import job_view, serve, wiring
-    from cli.console import emit, emit_json, say
+    from cli import accounting, job_view, serve, wiring
+    from cli.console import emit, emit_json_list, say
 
     store = wiring.store()
     now = wiring.now()
-    with store.reading() as tx:
-        rows = tx.jobs()
+    books = accounting.open_books(store)
+    rows = [history.row for history in books.histories.values()]
     recent = [r for r in rows if all_jobs or r.finished_at is None or now - r.finished_at < timedelta(days=1)]
     pid = serve.running_pid()
-    views = [job_view.view(store, row, now, scheduler_runs=pid is not None) for row in recent]
+    views = [job_view.view(store, row, now, scheduler_runs=pid is not None, books=books) for row in recent]
     if as_json:
-        emit_json({"scheduler": serve.as_json(pid), "jobs": [job_view.as_json(v) for v in views]})
-        return
-    emit(job_view.as_table(views) if views else "no jobs")
+        emit_json_list([job_view.as_json(v) for v in views])
+    else:
+        emit(job_view.as_table(views) if views else "no jobs")
     say(serve.as_text(pid))
 
 

@@ -45,6 +45,8 @@ _ROOM_AGAIN: Final = timedelta(seconds=5)
 """How soon a cluster without room is asked again."""
 _SHOWN_WITHIN: Final = timedelta(seconds=15)
 """Ray shows GPUs as taken within this time of a launch; about 7 s with its default intervals."""
+_MAY_LAND: Final = timedelta(seconds=60)
+"""A launch whose answer was lost may reach its cluster so late; four times the longest wait for an answer."""
 _OTHERS_STAY: Final = timedelta(hours=1)
 """How long a plan takes others to stay where they are; their jobs say no end."""
 
@@ -211,7 +213,7 @@ class Engine:
         job, plan, ahead, now = view.job, view.plan, view.ahead, self.clock.now()
         assert plan is not None and ahead is not None, job.id  # noqa: S101, PT018  # a start is due only by a plan
         site = self.sites.named(ahead.cluster)
-        wanted, capacity = claim(job.job, site.cluster), site.executor.probe()
+        wanted, capacity = claim(job.job, site.cluster), self.lookout.probe(ahead.cluster)
         free = room(capacity.free_by_node, self._on_the_way(site.cluster, capacity), spans=wanted.spans)
         if free < wanted.gpus:
             where = "" if wanted.spans else " on a node"
@@ -258,7 +260,7 @@ class Engine:
             cluster = site.cluster
             own = sum(width_on(tx.job(s.job_id).job, cluster) for s in tx.open_segments() if s.cluster == cluster.name)
             try:
-                free = usable(site.executor.probe().free_by_node, claim(job.job, cluster))
+                free = usable(self.lookout.probe(cluster.name).free_by_node, claim(job.job, cluster))
             except CarbonschedError:
                 free = -own  # nothing can be sent there now, which its own jobs' waiting says already
             others = min(cluster.gpus, cluster.gpus - own - free)
@@ -317,6 +319,8 @@ class Engine:
     def _close_unstarted(self, view: View, segment: SegmentRow) -> bool:
         """Close a segment whose entrypoint never ran."""
         said = view.observation
+        if said is not None and said.status == "absent" and self.clock.now() - segment.intended_at < _MAY_LAND:
+            return False
         why = " ".join((said.message if said else "").split())[:300] or "its cluster could not start it"
         infrastructure = said is not None and said.error_type in INFRASTRUCTURE
         withdrawn = segment.stop_asked_at is not None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from scheduler.execution.harvest import Harvester
 from scheduler.execution.launching import checkpoint_dir, evidence_beside
 from scheduler.execution.sites import Sites
 from scheduler.execution.transitions import TERMINAL, Seen, Situation
-from scheduler.ports import Clock, Executor, Observation
+from scheduler.ports import Capacity, Clock, Executor, Observation
 from scheduler.records.evidence import Outcome
 from scheduler.records.rows import JobRow, JobState, PlanRow, SegmentRow, StoredJob
 from scheduler.records.store import Store
@@ -182,24 +183,37 @@ class Lookout:
 
     def _ask(self, job: JobRow, live: SegmentRow) -> _Answer:
         """What the segment's cluster says, its evidence brought home on the way."""
-        name = live.cluster
-        if self.clock.monotonic_s() < self._silent_until_s.get(name, 0.0):
-            return _Answer("unreachable", silence=self._silence[name])
-        site = self.sites.named(name)
+        site = self.sites.named(live.cluster)
         executor, beside = site.executor, evidence_beside(checkpoint_dir(job.id, job.job, site.cluster))
         try:
-            observation = executor.observe(live.sid)
-            outcome = self._evidence(live, executor, observation, beside)
-            unsent = live.phase == "intended" and observation.status == "absent"
-            restarted = unsent and executor.probe().session != live.session
+            with self._asking(live.cluster):
+                observation = executor.observe(live.sid)
+                outcome = self._evidence(live, executor, observation, beside)
+                unsent = live.phase == "intended" and observation.status == "absent"
+                restarted = unsent and executor.probe().session != live.session
+        except ClusterUnreachable as exc:
+            return _Answer("unreachable", silence=exc.message)
+        return _Answer(observation.status, observation, outcome, restarted=restarted)
+
+    def probe(self, name: str) -> Capacity:
+        """What the cluster of that name has; one that is silent costs every job that waits for it one try in all."""
+        with self._asking(name):
+            return self.sites.named(name).executor.probe()
+
+    @contextmanager
+    def _asking(self, name: str) -> Iterator[None]:
+        """Ask a cluster, unless it was silent a moment ago: then its silence is raised again without a try."""
+        if self.clock.monotonic_s() < self._silent_until_s.get(name, 0.0):
+            raise ClusterUnreachable(self._silence[name])
+        try:
+            yield
         except ClusterUnreachable as exc:
             first, longest = _BACKOFF_S
             self._pause_s[name] = min(longest, 2 * self._pause_s.get(name, first / 2))
             self._silent_until_s[name] = self.clock.monotonic_s() + self._pause_s[name]
             self._silence[name] = exc.message
-            return _Answer("unreachable", silence=exc.message)
+            raise
         self._pause_s.pop(name, None)
-        return _Answer(observation.status, observation, outcome, restarted=restarted)
 
     def _evidence(self, live: SegmentRow, executor: Executor, observation: Observation, beside: Path) -> Outcome | None:
         """Bring evidence home; what is not handed out of one that runs can wait, and holds up no stop meanwhile."""

@@ -27,11 +27,17 @@ class Line:
         cut_until_s: no request gets there before. [s]
         mute_until_s: every request is carried out, no answer comes back before. [s]
         blind_until_s: evidence and logs cannot be read before. [s]
+        loses: requests whose next answer is lost.
     """
 
     cut_until_s: float = 0.0
     mute_until_s: float = 0.0
     blind_until_s: float = 0.0
+    loses: set[str] = field(default_factory=set)
+
+    def mute(self, name: str, now_s: float) -> bool:
+        """Whether the answer to a request of that name is lost now."""
+        return now_s < self.mute_until_s or name in self.loses
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,6 +63,7 @@ class Faults:
         self.deaths.clear()
         for line in self.lines.values():
             line.cut_until_s = line.mute_until_s = line.blind_until_s = 0.0
+            line.loses.clear()
 
     @contextmanager
     def step(self, what: str, name: str) -> Iterator[None]:
@@ -85,9 +92,10 @@ class Faults:
             self.counts["evidence that could not be read"] += 1
             error = ClusterRefused if self.rng.random() < 0.5 else ClusterUnreachable  # evens
             raise error(f"{cluster} does not hand it out")
-        with self.step("call", name):
+        with self.step("call", name), self.step(name, name):
             yield
-        if now_s < line.mute_until_s:
+        if line.mute(name, now_s):
+            line.loses.discard(name)
             self.counts[f"answers lost to {name}"] += 1
             raise ClusterUnreachable(f"{cluster} does not answer")
 

@@ -69,7 +69,7 @@ class SimCluster:
     def submit(self, launch: Launch) -> None:
         """Take it once; a request whose answer is lost may land late."""
         now_s = self.world.clock.true_s
-        late = now_s < self.faults.lines[self.name].mute_until_s and self.rng.random() < 0.5
+        late = self.faults.lines[self.name].mute("submit", now_s) and self.rng.random() < 0.5
         with self.faults.call(self.name, "submit"):
             if late:
                 self.faults.counts["submissions that landed late"] += 1

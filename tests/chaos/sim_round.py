@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 
 from scheduler.execution.engine import Engine
-from scheduler.records.rows import FINAL
+from scheduler.records.rows import FINAL, JobState
 from scheduler.records.state_folder import StateFolder
 from scheduler.records.store import Store, open_store
 from tests.chaos.faults import Faults, Killed, Line
@@ -52,6 +52,8 @@ class Round:
         for _ in range(passes):
             if self.rng.random() < 0.4:
                 self._mischief()
+            if self.rng.random() < 0.02:
+                self._person()
             self._pass(self.rng.uniform(2, 60))
         self.faults.calm()
         for each in self.clusters.values():
@@ -91,6 +93,8 @@ class Round:
         acts: list[tuple[int, Callable[[], None]]] = [
             (8, lambda: self.faults.die_at("write", self.rng.randint(1, 12), side)),
             (8, lambda: self.faults.die_at("call", self.rng.randint(1, 20), side)),
+            (6, lambda: self.faults.die_at(self.rng.choice(["submit", "stop", "probe", "logs"]), 1, side)),
+            (6, lambda: line.loses.add(self.rng.choice(["submit", "submit", "stop", "probe"]))),
             (3, lambda: setattr(line, "cut_until_s", now_s + long_s)),
             (4, lambda: setattr(line, "mute_until_s", now_s + self.rng.uniform(5, 60))),
             (3, lambda: setattr(line, "blind_until_s", now_s + long_s)),
@@ -121,7 +125,8 @@ class Round:
             open_jobs = [job for job in tx.open_jobs() if job.state not in FINAL]
             if not open_jobs:
                 return
-            job = self.rng.choice(open_jobs)
+            launching = [job for job in open_jobs if job.state == JobState.LAUNCHING]
+            job = self.rng.choice(launching or open_jobs)
             held = job.wanted == "hold"
             wanted = self.rng.choices(["hold", "release", "cancel"], weights=[0 if held else 5, 8 if held else 0, 1])[0]
             if (wanted == "hold" and (job.wanted == "cancel" or job.job.interruptible is None)) or (

@@ -25,7 +25,7 @@ from scheduler.execution.lookout import Lookout
 from scheduler.execution.notify import Emitted, Notifier
 from scheduler.execution.sites import Site, Sites
 from scheduler.execution.slips import Slips
-from scheduler.ports import Launch, Observation
+from scheduler.ports import Capacity, Launch, Observation
 from scheduler.records.evidence_files import EvidenceFiles
 from scheduler.records.rows import JobRow, JobState
 from scheduler.records.state_folder import StateFolder
@@ -377,3 +377,30 @@ def test_text_is_a_line_for_people(world: World, log: StringIO) -> None:
     with world.store.reading() as tx:
         serve_log.tell(tx.events_after(0)[-1])
     assert "2024-03-05T00:00:00Z info    aaaa running: segment 1 on one\n" == stream.getvalue()
+
+
+def test_a_silent_cluster_costs_one_try_whoever_waits_for_it(world: World) -> None:
+    """Ten jobs that are due there wait for one answer, not for ten; health names it, and they run once it is back."""
+    silent = Counting(clock=world.clock, runs_for=lambda _: timedelta(minutes=1), reachable=False)
+    world.two = silent
+    for n in range(10):
+        world.submit(f"job{n}", "two")
+    told = world.run_for(15).health.as_json()
+    assert silent.probes <= 3
+    assert {"one": {"silent": ""}, "two": {"silent": "the dry run was cut off"}} == told["clusters"]
+    assert {"the dry run was cut off"} == {world.job(f"job{n}").reason for n in range(10)}
+    silent.reachable = True
+    world.run_for(30)
+    assert JobState.RUNNING is world.job("job0").state
+
+
+@dataclass(slots=True, kw_only=True)
+class Counting(DryRun):
+    """Counts how often it is asked what it has."""
+
+    probes: int = 0
+
+    def probe(self) -> Capacity:
+        """One more."""
+        self.probes += 1
+        return DryRun.probe(self)

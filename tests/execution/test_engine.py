@@ -450,6 +450,30 @@ def test_what_was_withdrawn_and_started_all_the_same_is_planned_again(new_world:
     assert (world.job.state, world.two.started) == (JobState.RUNNING, ["cs-abcdefgh-s2-a1"])
 
 
+def test_a_launch_that_lands_after_it_was_cancelled_is_stopped(new_world: NewWorld) -> None:
+    """Its answer was lost and the cluster knew nothing yet: the job is not closed before the launch can have landed."""
+    world = new_world(stretch("one", 0, 3))
+    submit, world.one.submit = world.one.submit, _lost  # type: ignore[method-assign]  # the fake is the test's own
+    world.at(0)
+    world.want("cancel")
+    world.at(5 / 3600)
+    assert world.job.state is JobState.LAUNCHING
+    [segment] = world.segments
+    submit(world.engine.launcher.launch(world.job, segment, cluster("one")))
+    world.at(10 / 3600)
+    assert world.one.stopped == [FIRST]
+
+
+def test_a_launch_that_never_landed_is_cancelled_after_a_minute(new_world: NewWorld) -> None:
+    """By then nothing can be on the way any longer."""
+    world = new_world(stretch("one", 0, 3))
+    world.one.submit = _lost  # type: ignore[method-assign]  # the fake is the test's own
+    world.at(0)
+    world.want("cancel")
+    world.at(61 / 3600)
+    assert (world.job.state, world.segments[0].end) == (JobState.CANCELLED, "never_started")
+
+
 @pytest.mark.parametrize("error", [ClusterUnreachable, ClusterRefused])
 def test_evidence_that_cannot_be_read_holds_up_no_stop(new_world: NewWorld, error: type[CarbonschedError]) -> None:
     """A cluster whose logs fail while its jobs answer still hears what a person wants."""

@@ -24,7 +24,7 @@ def test_three_jobs_end_as_they_should_with_what_they_emitted(desk: Desk) -> Non
     assert desk.run("cancel", unwanted).code == 0
     codes = [desk.run("wait", job, "--timeout", "60s").code for job in (good, bad, unwanted)]
     assert codes == [0, 10, 11]
-    jobs = {job["job_id"]: job for job in desk.run("list", "--json").data["jobs"]}
+    jobs = {job["job_id"]: job for job in desk.run("list", "--json").data}
     assert [jobs[job]["state"] for job in (good, bad, unwanted)] == ["succeeded", "failed", "cancelled"]
     assert jobs[bad]["reason"] == "exit code 3"
     assert all(jobs[job]["emissions_kg"] > 0 for job in (good, bad, unwanted))
@@ -105,7 +105,7 @@ def test_a_killed_scheduler_is_replaced_and_starts_nothing_twice(desk: Desk) -> 
 
 def test_submits_at_once_are_all_kept_and_a_key_is_one_job(desk: Desk) -> None:
     """Six processes submit together, three of them with one key: four jobs, one loop."""
-    before = len(desk.run("list", "--all", "--json").data["jobs"])
+    before = len(desk.run("list", "--all", "--json").data)
     words = ["submit", "job.yaml", "--set", "earliest_start=5m", "-q"]
     keys: list[list[str]] = [[], [], [], ["--key", "K"], ["--key", "K"], ["--key", "K"]]
     with ThreadPoolExecutor(6) as pool:
@@ -114,7 +114,7 @@ def test_submits_at_once_are_all_kept_and_a_key_is_one_job(desk: Desk) -> None:
     ids = [each.out.strip() for each in done]
     assert len(set(ids)) == 4
     assert len(set(ids[3:])) == 1
-    after = desk.run("list", "--all", "--json").data["jobs"]
+    after = desk.run("list", "--all", "--json").data
     assert len(after) == before + 4
     for job in set(ids):
         desk.run("cancel", job)
