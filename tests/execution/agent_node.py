@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -100,7 +101,8 @@ def stop_like_ray(agent: subprocess.Popen[bytes], number: signal.Signals = signa
     """Signal the entrypoint and all its children, each once, in that order."""
     pids = [agent.pid, *tree(agent.pid)]
     for pid in pids:
-        os.kill(pid, number)
+        with contextlib.suppress(ProcessLookupError):  # one that the signal before it has just ended
+            os.kill(pid, number)
 
 
 def tree(pid: int) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -60,7 +61,8 @@ def node(tmp_path: Path, agent_path: Path) -> Iterator[Node]:
     for process in made.processes:
         if process.poll() is None:
             for pid in [*tree(process.pid), process.pid]:
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it ended by itself meanwhile
+                    os.kill(pid, signal.SIGKILL)
             process.wait()
 
 
