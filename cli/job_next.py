@@ -7,17 +7,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from scheduler.domain.instant import format_instant
+from scheduler.domain.instant import to_the_second
 from scheduler.domain.job import Interruptible
 from scheduler.execution.lookout import live_segment, next_segment, planned_stop
 from scheduler.records.rows import FINAL, JobRow, JobState, PlanRow, SegmentRow
 
 NO_SCHEDULER: Final = "no scheduler runs (carbonsched serve starts it)"
-
-
-def when(moment: datetime) -> str:
-    """An instant for people: to the second."""
-    return format_instant(moment.replace(microsecond=0))
 
 
 def next_action(row: JobRow, plan: PlanRow, segments: Sequence[SegmentRow]) -> tuple[str, datetime | None]:
@@ -43,7 +38,7 @@ def next_text(action: str, at: datetime | None, now: datetime) -> str:
     """The next action and its time in words."""
     if at is None:
         return action or "-"
-    return f"{action} at {when(at)}" if at >= now else f"{action}, which was due at {when(at)}"
+    return f"{action} at {to_the_second(at)}" if at >= now else f"{action}, which was due at {to_the_second(at)}"
 
 
 def why(row: JobRow, segments: Sequence[SegmentRow], *, scheduler_runs: bool) -> str:
@@ -60,7 +55,7 @@ def why(row: JobRow, segments: Sequence[SegmentRow], *, scheduler_runs: bool) ->
 def _by_state(row: JobRow, live: SegmentRow | None) -> str:
     """What a state without a reason of its own waits for."""
     where = live.cluster if live else "its cluster"
-    asked = f", asked at {when(live.stop_asked_at)}" if live and live.stop_asked_at else ""
+    asked = f", asked at {to_the_second(live.stop_asked_at)}" if live and live.stop_asked_at else ""
     return {
         JobState.QUEUED: "to be planned",
         JobState.PLANNED: "waits for its start",

@@ -10,10 +10,10 @@ from typing import Final
 
 from cli import accounting, wiring
 from cli.console import say, table
-from cli.job_next import next_action, next_text, when, why
+from cli.job_next import next_action, next_text, why
 from scheduler.domain.duration import format_duration
 from scheduler.domain.errors import CarbonschedError
-from scheduler.domain.instant import format_instant
+from scheduler.domain.instant import format_instant, to_the_second
 from scheduler.execution.clock import SystemClock
 from scheduler.execution.lookout import next_segment
 from scheduler.records.gather import JobHistory, gather
@@ -148,7 +148,7 @@ def described_text(store: Store, shown: JobView, now: datetime) -> str:
         ("job", f"{row.id} ({row.job.name})"),
         ("state", row.state.value + (f": {shown.why}" if shown.why else "")),
         ("next", next_text(shown.next_action, shown.next_at, now)),
-        ("deadline", when(row.deadline_at)),
+        ("deadline", to_the_second(row.deadline_at)),
         ("done", f"{shown.history.progress:.1%}"),
         ("command", row.job.command),
         ("emitted", emitted),
@@ -167,8 +167,8 @@ def _plan_table(plan: PlanRow) -> str:
         (
             s.cluster,
             str(s.gpus),
-            when(s.start),
-            when(s.end),
+            to_the_second(s.start),
+            to_the_second(s.end),
             format_duration(timedelta(seconds=round((s.end - s.start).total_seconds()))),
         )
         for s in plan.placement.segments
@@ -178,13 +178,13 @@ def _plan_table(plan: PlanRow) -> str:
 
 def _segment_table(segments: Sequence[SegmentRow]) -> str:
     """What was launched."""
-    rows = [(s.sid, s.cluster, s.phase, s.end.replace("_", " ") or "-", when(s.intended_at)) for s in segments]
+    rows = [(s.sid, s.cluster, s.phase, s.end.replace("_", " ") or "-", to_the_second(s.intended_at)) for s in segments]
     return table(("submission", "cluster", "phase", "end", "launched"), rows)
 
 
 def _event_table(events: Sequence[EventRow]) -> str:
     """What happened."""
-    return table(("at", "what", ""), [(when(e.at), e.kind, e.text) for e in events])
+    return table(("at", "what", ""), [(to_the_second(e.at), e.kind, e.text) for e in events])
 
 
 @dataclass(slots=True, kw_only=True)

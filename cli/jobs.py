@@ -30,8 +30,7 @@ def status(as_json: Json = False) -> None:
 
     from cli import serve, wiring
     from cli.console import emit, emit_json, table
-    from cli.job_next import when
-    from scheduler.domain.instant import format_instant
+    from scheduler.domain.instant import format_instant, to_the_second
 
     store = wiring.store()
     with store.reading() as tx:
@@ -43,7 +42,7 @@ def status(as_json: Json = False) -> None:
         told = {**serve.as_json(pid), "pass_at": format_instant(pass_at) if pass_at else None}
         emit_json({"scheduler": told, "jobs": dict(counts)})
         return
-    emit(serve.as_text(pid) + (f", last pass at {when(pass_at)}" if pass_at else ""))
+    emit(serve.as_text(pid) + (f", last pass at {to_the_second(pass_at)}" if pass_at else ""))
     emit(f"state folder: {store.folder.root}")
     emit(table(("state", "jobs"), [(state, str(n)) for state, n in counts.items()]) if rows else "no jobs")
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Final, TextIO
 
 from cli.serve import LogFormat
-from scheduler.domain.instant import format_instant
+from scheduler.domain.instant import to_the_second
 from scheduler.records.rows import JobEvent
 
 _WARNS: Final = frozenset({"waits", "late", "missed", "failed", "lost", "evidence"})
@@ -58,7 +58,7 @@ def _fields(record: logging.LogRecord) -> dict[str, str]:
     """What a record says; job and event are empty where it is about the scheduler itself."""
     at = getattr(record, "at", None) or datetime.fromtimestamp(record.created, UTC)
     told = {
-        "time": format_instant(at.replace(microsecond=0)),
+        "time": to_the_second(at),
         "level": record.levelname.lower(),
         "job": getattr(record, "job", ""),
         "event": getattr(record, "event", ""),

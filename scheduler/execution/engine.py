@@ -14,7 +14,7 @@ from typing import Final
 
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.errors import CarbonschedError
-from scheduler.domain.instant import format_instant
+from scheduler.domain.instant import to_the_second
 from scheduler.domain.job import Interruptible
 from scheduler.domain.placement import Segment
 from scheduler.execution.alarms import Alarms
@@ -45,8 +45,6 @@ _ROOM_AGAIN: Final = timedelta(seconds=5)
 """How soon a cluster without room is asked again."""
 _SHOWN_WITHIN: Final = timedelta(seconds=15)
 """Ray shows GPUs as taken within this time of a launch; about 7 s with its default intervals."""
-_MAY_LAND: Final = timedelta(seconds=60)
-"""A launch whose answer was lost may reach its cluster so late; four times the longest wait for an answer."""
 _OTHERS_STAY: Final = timedelta(hours=1)
 """How long a plan takes others to stay where they are; their jobs say no end."""
 
@@ -132,8 +130,8 @@ class Engine:
         if view.silence:
             self._reason(view.job, view.silence)
         elif live is not None and now.phase == "granted" and now.seen in TERMINAL:
-            until = self.lookout.lease_end(view.job, live).replace(microsecond=0)
-            self._reason(view.job, f"over on {live.cluster}, its outcome unread: given up at {format_instant(until)}")
+            until = to_the_second(self.lookout.lease_end(view.job, live))
+            self._reason(view.job, f"over on {live.cluster}, its outcome unread: given up at {until}")
         elif waits or now.seen in ("running", "pending"):
             self._reason(view.job, "")
 
@@ -319,8 +317,6 @@ class Engine:
     def _close_unstarted(self, view: View, segment: SegmentRow) -> bool:
         """Close a segment whose entrypoint never ran."""
         said = view.observation
-        if said is not None and said.status == "absent" and self.clock.now() - segment.intended_at < _MAY_LAND:
-            return False
         why = " ".join((said.message if said else "").split())[:300] or "its cluster could not start it"
         infrastructure = said is not None and said.error_type in INFRASTRUCTURE
         withdrawn = segment.stop_asked_at is not None

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from scheduler.domain.duration import format_duration
-from scheduler.domain.instant import format_instant
+from scheduler.domain.instant import to_the_second
 from scheduler.ports import Clock
 
 _LEAST: Final = timedelta(minutes=2)
@@ -66,7 +66,7 @@ class Health:
         last, problem = self._last, self.problem()
         clusters = {name: {"silent": why} for name, why in last.silent.items()} if last else {}
         answer: dict[str, object] = {
-            "pass_at": format_instant(last.at.replace(microsecond=0)) if last else None,
+            "pass_at": to_the_second(last.at) if last else None,
             "open_jobs": last.open_jobs if last else None,
             "clusters": clusters,
         }

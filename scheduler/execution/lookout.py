@@ -30,6 +30,8 @@ INFRASTRUCTURE: Final = (
 _ENVIRONMENT: Final = ("RUNTIME_ENV_SETUP_FAILURE", "JOB_ENTRYPOINT_COMMAND_START_ERROR")
 _AGENT_NOT_RUN: Final = (126, 127)
 """Exit codes of a shell that could not run the agent."""
+_MAY_LAND: Final = timedelta(seconds=60)
+"""A launch whose answer was lost may reach its cluster so late; four times the longest wait for an answer."""
 _LONG_START: Final = timedelta(seconds=60)
 """Ray starts a job with room within seconds; after this something else took the room."""
 _LONG_BUILD: Final = timedelta(minutes=15)
@@ -166,6 +168,7 @@ class Lookout:
             stop_sent=sent,
             stop_due=_stop_due(live, now, pause.checkpoint),
             restarted=answer.restarted,
+            may_land=now - live.intended_at < _MAY_LAND,
             pending_long=now >= live.intended_at + (_LONG_BUILD if job.job.runtime_env else _LONG_START),
             never_ran=answer.observation is not None and _never_ran(answer.observation),
             lease_over=answer.seen in TERMINAL and now >= self.lease_end(job, live),

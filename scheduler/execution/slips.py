@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from scheduler.domain.duration import format_duration
-from scheduler.domain.instant import format_instant
+from scheduler.domain.instant import to_the_second
 from scheduler.domain.job import Interruptible
 from scheduler.execution.lookout import planned_stop
 from scheduler.ports import Clock
@@ -88,7 +88,7 @@ class Slips:
             del self._overslept[fence]
             if segment is not None and segment.stop_asked_at is not None:
                 by = timedelta(seconds=round((segment.stop_asked_at - due).total_seconds()))
-                at = format_instant(due.replace(microsecond=0))
+                at = to_the_second(due)
                 text = f"missed its suspend at {at} by {format_duration(by)}: the scheduler was not running"
                 found.append((segment.job_id, text))
         return found
@@ -96,4 +96,4 @@ class Slips:
 
 def _passed(deadline: datetime) -> str:
     """That a deadline has passed."""
-    return f"its deadline of {format_instant(deadline.replace(microsecond=0))} has passed"
+    return f"its deadline of {to_the_second(deadline)} has passed"

@@ -53,6 +53,7 @@ class Situation:
         plan_stale: whether the plan is due to be looked at again; not so shortly before a start.
         stop_due: whether the plan suspends the segment by now.
         restarted: whether the cluster is another than the one the intent was written for.
+        may_land: whether a launch whose answer was lost may still reach the cluster.
         pending_long: whether it has been pending for longer than a start can take.
         never_ran: whether the cluster says that the entrypoint did not run at all.
         lease_over: whether lease and grace have passed since it was last seen alive.
@@ -68,6 +69,7 @@ class Situation:
     plan_stale: bool = False
     stop_due: bool = False
     restarted: bool = False
+    may_land: bool = False
     pending_long: bool = False
     never_ran: bool = False
     lease_over: bool = False
@@ -117,6 +119,11 @@ RULES: Final = (
         "intent written, cluster knows nothing, run wanted",
         lambda s: s.phase == "intended" and s.seen == "absent" and s.wanted == "run",
         Action.SUBMIT,
+    ),
+    Rule(
+        "intent written, cluster knows nothing, run no longer wanted: the launch may land yet",
+        lambda s: s.phase == "intended" and s.seen == "absent" and s.may_land,
+        Action.WAIT,
     ),
     Rule(
         "intent written, cluster knows nothing, run no longer wanted",

@@ -12,7 +12,8 @@ import pytest
 from filelock import FileLock
 
 from cli import main, wiring
-from cli.job_next import NO_SCHEDULER, next_action, next_text, when, why
+from cli.job_next import NO_SCHEDULER, next_action, next_text, why
+from scheduler.domain.instant import to_the_second
 from scheduler.records.counterfactual import register
 from scheduler.records.rows import JobRow, JobState, PlanRow, SegmentRow, Wanted
 from tests.records.cases import T0, at, document, make_cluster, make_job, make_row, make_segment
@@ -85,7 +86,7 @@ def test_without_a_scheduler_every_open_job_says_so() -> None:
 def test_times_for_people_have_seconds_and_what_is_past_says_so() -> None:
     """No microseconds, and no start that seems to lie ahead."""
     moment = T0 + timedelta(microseconds=999_999)
-    assert "2024-03-05T00:00:00Z" == when(moment)
+    assert "2024-03-05T00:00:00Z" == to_the_second(moment)
     assert "start at 2024-03-05T00:00:00Z" == next_text("start", moment, T0)
     assert "start, which was due at 2024-03-05T00:00:00Z" == next_text("start", moment, at(1))
     assert ("plan", "-") == (next_text("plan", None, T0), next_text("", None, T0))

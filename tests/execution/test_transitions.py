@@ -58,6 +58,10 @@ CASES = {
         replace(LIVE, phase="intended", seen="absent", state=JobState.LAUNCHING),
         Action.SUBMIT,
     ),
+    "intent written, cluster knows nothing, run no longer wanted: the launch may land yet": (
+        replace(LIVE, phase="intended", seen="absent", wanted="cancel", may_land=True),
+        Action.WAIT,
+    ),
     "intent written, cluster knows nothing, run no longer wanted": (
         replace(LIVE, phase="intended", seen="absent", wanted="cancel"),
         Action.CLOSE_UNSTARTED,
