@@ -58,7 +58,7 @@ endif
 # Needs uv on the PATH, for this target only.
 lock:
 	@uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --extra local --group dev \
-		--generate-hashes --custom-compile-command 'make lock' --no-annotate --no-emit-index-url --output-file requirements.lock \
+		--generate-hashes --custom-compile-command 'make lock' --no-annotate --output-file requirements.lock \
 		$(if $(UPGRADE),--upgrade)
 
 clean:

@@ -22,6 +22,7 @@ from scheduler.execution.ray_rest import RayRest
 from scheduler.records.evidence import outcome_name
 from tests.execution.agent_node import Node, tree
 from tests.execution.clusters import OBEDIENT, Launches
+from tests.execution.engine_world import new_world as new_world  # noqa: PLC0414  # a fixture of the whole folder
 from tests.execution.ray_answers import URL, FastClock
 
 

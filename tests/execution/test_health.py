@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,30 +12,12 @@ import pytest
 from scheduler.domain.errors import InvalidInput
 from scheduler.execution.health import Health
 from scheduler.execution.health_http import parse_address, served
+from tests.execution.fake_clock import FakeClock
 
 START = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 
 
-@dataclass
-class Clock:
-    """A clock that a test moves."""
-
-    at: datetime = START
-
-    def now(self) -> datetime:
-        """The moment the test set."""
-        return self.at
-
-    def monotonic_s(self) -> float:
-        """Seconds since the start. [s]"""
-        return (self.at - START).total_seconds()
-
-    def sleep(self, duration: timedelta) -> None:
-        """Move on."""
-        self.at += duration
-
-
-def health(clock: Clock, tick_s: float = 2.0) -> Health:
+def health(clock: FakeClock, tick_s: float = 2.0) -> Health:
     """The health of a loop of that tick."""
     return Health(clock=clock, tick=timedelta(seconds=tick_s))
 
@@ -53,7 +34,7 @@ def asked(port: int, path: str = "/healthz") -> tuple[int, str]:
 
 def test_a_fresh_pass_is_told_with_silent_clusters() -> None:
     """The answer holds the last pass to the second, the open jobs, and why each cluster is silent."""
-    one = health(Clock())
+    one = health(FakeClock(START))
     one.passed(open_jobs=3, silent={"france": "", "quebec": "no connection"})
     clusters = {"france": {"silent": ""}, "quebec": {"silent": "no connection"}}
     assert {"pass_at": "2026-03-01T12:00:00Z", "open_jobs": 3, "clusters": clusters} == one.as_json()
@@ -62,7 +43,7 @@ def test_a_fresh_pass_is_told_with_silent_clusters() -> None:
 @pytest.mark.parametrize(("tick_s", "quiet_s", "stuck"), [(2, 120, False), (2, 121, True), (60, 300, False)])
 def test_a_loop_is_stuck_after_two_minutes_or_five_ticks(tick_s: float, quiet_s: float, *, stuck: bool) -> None:
     """A slow tick is no sign of trouble, and neither is a pass that uploads a package."""
-    clock = Clock()
+    clock = FakeClock(START)
     one = health(clock, tick_s)
     one.passed(open_jobs=0, silent={})
     clock.sleep(timedelta(seconds=quiet_s))
@@ -71,7 +52,7 @@ def test_a_loop_is_stuck_after_two_minutes_or_five_ticks(tick_s: float, quiet_s:
 
 def test_a_loop_that_never_passed_is_given_time_and_then_stuck() -> None:
     """Before the first pass there is nothing to tell, which is no trouble until it lasts."""
-    clock = Clock()
+    clock = FakeClock(START)
     one = health(clock)
     assert {"pass_at": None, "open_jobs": None, "clusters": {}} == one.as_json()
     clock.sleep(timedelta(minutes=3))
@@ -80,7 +61,7 @@ def test_a_loop_that_never_passed_is_given_time_and_then_stuck() -> None:
 
 def test_http_answers_200_then_503_and_nothing_else() -> None:
     """A watcher needs the status alone; other paths and methods are not there."""
-    clock = Clock()
+    clock = FakeClock(START)
     one = health(clock)
     one.passed(open_jobs=1, silent={"france": ""})
     with served(one, "127.0.0.1", 0) as port:
@@ -97,7 +78,7 @@ def test_http_answers_200_then_503_and_nothing_else() -> None:
 
 def test_http_ends_with_its_block_and_a_taken_port_is_said() -> None:
     """The port is free again afterwards, and while it is taken the way out is named."""
-    one = health(Clock())
+    one = health(FakeClock(START))
     with served(one, "127.0.0.1", 0) as port, pytest.raises(InvalidInput, match="cannot be listened on"):
         served(one, "127.0.0.1", port).__enter__()
     with served(one, "127.0.0.1", port) as again:

@@ -24,29 +24,11 @@ from scheduler.records.rows import JobState
 from scheduler.records.state_folder import StateFolder
 from scheduler.records.store import Store, open_store
 from tests.execution.conftest import Until
+from tests.execution.fake_clock import FakeClock
 from tests.records.cases import make_job, make_row
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 HOOK = "https://hooks.test/services/T0P-S3CRET"
-
-
-@dataclass
-class Clock:
-    """A clock that a test moves."""
-
-    at: datetime = START
-
-    def now(self) -> datetime:
-        """The moment the test set."""
-        return self.at
-
-    def monotonic_s(self) -> float:
-        """Seconds since the start. [s]"""
-        return (self.at - START).total_seconds()
-
-    def sleep(self, duration: timedelta) -> None:
-        """Move on."""
-        self.at += duration
 
 
 @dataclass
@@ -73,7 +55,7 @@ class World:
     """A store with one job that wants to be told of, and a notifier."""
 
     store: Store
-    clock: Clock
+    clock: FakeClock
     ways: Ways
 
     def notifier(self, emitted: Callable[[str], Emitted] = lambda _: Emitted(kg=1.5, simulated=True)) -> Notifier:
@@ -101,7 +83,7 @@ def world(tmp_path: Path) -> World:
     with store.writing() as tx:
         tx.add_job(row)
         tx.add_job(replace(make_row(make_job(name="quiet")), id="quiet"))
-    return World(store, Clock(), Ways())
+    return World(store, FakeClock(START), Ways())
 
 
 def test_an_end_is_told_once_with_what_it_emitted(world: World) -> None:
@@ -268,7 +250,7 @@ Hooks = Callable[..., responses.BaseResponse]
 def test_a_webhook_gets_json(hooks: Hooks) -> None:
     """One POST of the body as it is."""
     hooks(match=[responses.matchers.header_matcher({"Content-Type": "application/json"})])
-    WebhookOrCommand(clock=Clock()).send(HOOK, b'{"id": "a"}')
+    WebhookOrCommand(clock=FakeClock(START)).send(HOOK, b'{"id": "a"}')
     assert [b'{"id": "a"}'] == [call.request.body for call in responses.calls]
 
 
@@ -277,7 +259,7 @@ def test_a_webhook_gets_json(hooks: Hooks) -> None:
 def test_a_busy_webhook_is_asked_three_times(hooks: Hooks, answer: dict[str, object]) -> None:
     """With pauses between, and then it is said without the address's secret part."""
     hooks(**answer)
-    clock = Clock()
+    clock = FakeClock(START)
     with pytest.raises(NotTold, match=r"webhook at hooks\.test: it ") as caught:
         WebhookOrCommand(clock=clock).send(HOOK, b"{}")
     assert (3, True) == (len(responses.calls), clock.at > START)
@@ -290,14 +272,14 @@ def test_a_refusal_is_not_repeated(hooks: Hooks, status: int) -> None:
     """A redirect is one: it could lead anywhere."""
     hooks(status=status, headers={"Location": "https://elsewhere.test/"} if status == 302 else {})
     with pytest.raises(NotTold, match=f"it answered {status}"):
-        WebhookOrCommand(clock=Clock()).send(HOOK, b"{}")
+        WebhookOrCommand(clock=FakeClock(START)).send(HOOK, b"{}")
     assert 1 == len(responses.calls)
 
 
 def test_a_webhook_that_is_no_address_is_said() -> None:
     """What requests refuses is not told, and is not a bug of ours."""
     with pytest.raises(NotTold, match="InvalidURL"):
-        WebhookOrCommand(clock=Clock()).send("http://.:80x/", b"{}")
+        WebhookOrCommand(clock=FakeClock(START)).send("http://.:80x/", b"{}")
 
 
 def command(code: str) -> str:
@@ -308,14 +290,14 @@ def command(code: str) -> str:
 def test_a_command_reads_the_json(tmp_path: Path) -> None:
     """On its standard input, whole."""
     out = tmp_path / "out"
-    WebhookOrCommand(clock=Clock()).send(f"tee {out}", b'{"id": "a"}')
+    WebhookOrCommand(clock=FakeClock(START)).send(f"tee {out}", b'{"id": "a"}')
     assert b'{"id": "a"}' == out.read_bytes()
 
 
 def test_a_command_that_fails_says_why() -> None:
     """Its code and its last words."""
     with pytest.raises(NotTold, match=r"it ended with 3: no mail server$"):
-        WebhookOrCommand(clock=Clock()).send(
+        WebhookOrCommand(clock=FakeClock(START)).send(
             command('import sys; sys.stderr.write("no mail\\nserver"); sys.exit(3)'), b"{}"
         )
 
@@ -323,7 +305,7 @@ def test_a_command_that_fails_says_why() -> None:
 def test_a_command_that_is_not_there_is_said() -> None:
     """By its name."""
     with pytest.raises(NotTold, match="command /no/such: No such file"):
-        WebhookOrCommand(clock=Clock()).send("/no/such --flag", b"{}")
+        WebhookOrCommand(clock=FakeClock(START)).send("/no/such --flag", b"{}")
 
 
 def test_a_command_that_hangs_is_killed_with_its_children(tmp_path: Path, until: Until) -> None:
@@ -333,7 +315,7 @@ def test_a_command_that_hangs_is_killed_with_its_children(tmp_path: Path, until:
     script.chmod(0o755)
     began_s = time.monotonic()
     with pytest.raises(NotTold, match=r"took over 0\.5 s and was killed"):
-        WebhookOrCommand(clock=Clock(), command_timeout=timedelta(seconds=0.5)).send(str(script), b"{}")
+        WebhookOrCommand(clock=FakeClock(START), command_timeout=timedelta(seconds=0.5)).send(str(script), b"{}")
     assert time.monotonic() - began_s < 10
     child = Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}/stat")
     until(lambda: not child.exists() or child.read_text().split()[2] == "Z")

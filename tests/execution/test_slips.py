@@ -12,6 +12,7 @@ from scheduler.execution.slips import LATE, MISSED, Slips
 from scheduler.records.rows import JobState, SegmentRow
 from scheduler.records.state_folder import StateFolder
 from scheduler.records.store import Store, open_store
+from tests.execution.fake_clock import FakeClock
 from tests.records.cases import document as plan_document
 from tests.records.cases import make_cluster, make_job, make_row, make_segment
 
@@ -22,30 +23,11 @@ SUSPEND_AT = START + 59 * MINUTE
 
 
 @dataclass
-class Clock:
-    """A clock that a test moves."""
-
-    at: datetime = START
-
-    def now(self) -> datetime:
-        """The moment the test set."""
-        return self.at
-
-    def monotonic_s(self) -> float:
-        """Seconds since the start. [s]"""
-        return (self.at - START).total_seconds()
-
-    def sleep(self, duration: timedelta) -> None:
-        """Move on."""
-        self.at += duration
-
-
-@dataclass
 class World:
     """A job that runs and is to be suspended after an hour."""
 
     store: Store
-    clock: Clock
+    clock: FakeClock
 
     def slips(self) -> Slips:
         """As a new scheduler has them."""
@@ -80,7 +62,7 @@ def world(tmp_path: Path) -> World:
         tx.add_job(row)
         plan_id = tx.add_plan("j1", START, plan_document([make_cluster()], [("france", 0, 1), ("france", 2, 4)]))
         tx.add_segment(running(plan_id))
-    return World(store, Clock())
+    return World(store, FakeClock(START))
 
 
 def running(plan_id: int) -> SegmentRow:
