@@ -27,7 +27,7 @@ DAY: Final = {
 }  # fmt: skip
 """An invented day, hour by hour, drawn so that a move pays; no grid ever had it. [g/kWh]"""
 RUN: Final = (
-    "entrypoint=python train_char_lm.py --steps 1800 --seconds 60",
+    "entrypoint=python train_char_lm.py --steps 1800 --seconds 60 --every 150",
     "duration=60s",
     "deadline=140s",
     "interruptible.checkpoint=3s",
@@ -83,7 +83,7 @@ def _story(stage: _Stage, examples: Path) -> None:
     )
     stage.run("submit", str(job), *_sets(RUN), "--intensity-table", str(table), "--wait")
     stage.tell("What it printed, over both clusters: the loss goes on where it stopped.")
-    stage.run("logs", "char-lm", "--tail", "12")
+    stage.run("logs", "char-lm")
     stage.tell("What it really emitted, against what would have happened at home.")
     stage.run("report", "--job", "char-lm")
     stage.tell(
