@@ -41,7 +41,8 @@ _POLL: Final = timedelta(milliseconds=200)
 _CPUS: Final = 4  # Ray starts so many idle workers with the head
 _OBJECT_STORE_BYTES: Final = 100 * 2**20
 _LOG_LINES: Final = 5
-_FOREIGN: Final = re.compile(r"RAY_.*|PYTHON(PATH|HOME|STARTUP)|CUDA_VISIBLE_DEVICES")
+_FOREIGN: Final = re.compile(r"RAY_.*|PYTHON(PATH|HOME|STARTUP)|CUDA_VISIBLE_DEVICES|OMP_NUM_THREADS")
+"""What of our shell would speak for Ray, or keep it from telling each job what it was given."""
 _LOOPBACK: Final = "127.0.0.1,localhost"
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 

@@ -56,13 +56,15 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndar
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    """The script as a module."""
+    """The script as a module; what it sets for its own numpy does not stay in the environment of the other tests."""
     spec = importlib.util.spec_from_file_location("train_char_lm", SCRIPT)
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "environ", os.environ.copy())
+        spec.loader.exec_module(module)
     return module
 
 
