@@ -12,7 +12,7 @@ G_PER_LB: Final = 453.59237
 """International avoirdupois pound [g], exact by definition (1959)."""
 KWH_PER_MWH: Final = 1000.0
 HOURS_PER_YEAR: Final = 8760.0
-"""A year of 365 days, as BLOOM's amortisation uses it (arXiv 2211.02001, section 4.1)."""
+"""A year of 365 days, as the amortisation of BLOOM's hardware uses it (Luccioni et al., arXiv 2211.02001)."""
 
 
 def kwh_from_joules(energy_j: float) -> float:
