@@ -48,7 +48,7 @@ class Registry:
             made: Policy = entry.load()()
         except CarbonschedError:
             raise
-        except Exception as exc:
+        except Exception as exc:  # a plug-in may fail in any way; it is told with its name, not passed over
             raise InvalidInput(
                 f"policy {name!r} ({entry.value}) cannot be loaded: {type(exc).__name__}: {exc}",
                 hint="repair or uninstall the package that brings it",
