@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol, Self, runtime_checkable
 
 from scheduler.domain.basis import Basis
 from scheduler.domain.intensity import IntensitySeries
@@ -28,10 +28,59 @@ class Clock(Protocol):
         """Wait."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceCard:
+    """What an intensity source is, for people and for reports.
+
+    Args:
+        title: the provider's name.
+        bases: what its numbers can mean.
+        licence: under which its numbers may be used; attribution: the credit that a report prints.
+        url: its documentation.
+        credentials: names of the secrets that it cannot do without.
+        forecasts: whether it issues forecasts.
+        limits: what it lets one ask, as it is published.
+    """
+
+    title: str
+    bases: tuple[Basis, ...]
+    licence: str
+    attribution: str
+    url: str = ""
+    credentials: tuple[str, ...] = ()
+    forecasts: bool = False
+    limits: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSetup:
+    """What a source is connected with.
+
+    Args:
+        options: its own settings as text, such as ``base_url``, ``path`` or ``year``.
+        secret: the value of a secret by its name, None where it is not set.
+        clock: time.
+    """
+
+    options: Mapping[str, str]
+    secret: Callable[[str], str | None]
+    clock: Clock
+
+
 class IntensitySource(Protocol):
     """A provider of carbon intensity."""
 
     name: ClassVar[str]
+    card: ClassVar[SourceCard]
+
+    @classmethod
+    def connect(cls, setup: SourceSetup) -> Self:
+        """The source, ready to be asked; asks nobody yet.
+
+        Raises:
+            CredentialMissing: a secret that it cannot do without is not set.
+            InvalidInput: an option cannot be meant.
+        """
 
     def zones(self) -> Sequence[str]:
         """The zones it has."""
@@ -41,6 +90,19 @@ class IntensitySource(Protocol):
 
         Raises:
             NotCovered: it has no such zone, basis or hour; the hint lists what it has.
+            SourceUnavailable: it could not be asked.
+        """
+
+
+@runtime_checkable
+class ForecastSource(IntensitySource, Protocol):
+    """A provider that also issues forecasts."""
+
+    def forecast(self, zone: str, basis: Basis, start: datetime, end: datetime) -> IntensitySeries:
+        """Its newest forecast of ``[start, end)``, with `issued_at`; may cover less, never another zone or basis.
+
+        Raises:
+            NotCovered: it has no forecast for such a zone or basis; the hint lists what it has.
             SourceUnavailable: it could not be asked.
         """
 

@@ -5,6 +5,7 @@
     │   └── UnknownName             2   a name that is not there; says which are
     ├── Infeasible                  3   no placement keeps every constraint
     ├── SourceUnavailable           4   an intensity source gave no usable answer
+    │   ├── CredentialMissing       4   the source needs a secret that is not set
     │   └── NotCovered              4   the source has no such zone, year or basis
     ├── ClusterUnreachable          5   a cluster did not answer
     ├── ClusterRefused              1   a cluster answered no
@@ -61,6 +62,10 @@ class SourceUnavailable(CarbonschedError):
     """An intensity source gave no usable answer."""
 
     exit_code = 4
+
+
+class CredentialMissing(SourceUnavailable):
+    """A source needs a secret that is not set; the hint says where to put it."""
 
 
 class NotCovered(SourceUnavailable):
