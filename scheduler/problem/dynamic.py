@@ -1,9 +1,9 @@
 """The best placement with suspends and moves on the borders of the grid, exactly.
 
-A sweep over the borders carries every partial plan that could still become the best one: no other in its
-state has done more work for less, and with the least that its rest can cost it stays under a ceiling. The first
-ceilings lie just over the lower bound: a plan found under one is the optimum. If there is none, a narrow sweep
-finds a good plan, and its cost is the ceiling.
+Partial plans are taken up in the order of the least that they can cost, which finds the optimum after a few dozen of
+them where overheads keep good plans apart. Where thousands are as good, as on short slots with hardly any overhead, a
+sweep over the borders carries all that could still become the best one: no other in its state has done more work for
+less, and with the least that its rest can cost it stays under a ceiling, first just over the lower bound.
 """
 
 from __future__ import annotations
@@ -18,10 +18,16 @@ from scheduler.problem.draft import TIE, Draft
 from scheduler.problem.grid import grid
 from scheduler.problem.labels import Labels
 from scheduler.problem.network import Network, network
+from scheduler.problem.prices import FREE, finer_prices, first_prices
 from scheduler.problem.problem import Interruption, Problem
-from scheduler.problem.surface import INSTANT_TOLERANCE_H, Ints
+from scheduler.problem.search import Search, TooMany
+from scheduler.problem.surface import INSTANT_TOLERANCE_H, Floats, Ints
 from scheduler.problem.sweep import Sweep
 
+_TAKEN_UP = (150, 2000)
+"""Partial plans that the search by the best first may take up, with the first prices and with finer ones."""
+_NEAR = 5
+"""Prices that are kept for a search: those of the best bounds."""
 _GAPS = (0.0005, 0.001, 0.002, 0.004, 0.008)
 """Shares over the lower bound at which the first ceilings lie. [-]"""
 _BEAM = 40
@@ -56,11 +62,37 @@ def _keeps(rules: Interruption, problem: Problem, draft: Draft) -> bool:
 
 
 def _search(problem: Problem, net: Network, rules: Interruption, incumbent: Draft | None) -> Draft | None:
-    """The optimum under `rules`, by sweeps under a ceiling."""
-    bounds, resumes = bound(net), _resumes(problem, net, rules)
-    least_g = _least_g(bounds, resumes)
-    if not np.isfinite(least_g):
-        return incumbent
+    """The optimum under `rules`: by the best first while few plans are near it, else by sweeps."""
+    resumes = _resumes(problem, net, rules)
+    free, most = not net.grid.run_rate.any(), rules.max_suspends
+    tried = FREE if free else first_prices(net, suspends=most is not None)
+    for taken_up in _TAKEN_UP:
+        bounds = bound(net, tried, most or 0)
+        worth_g = _worth_g(bounds, resumes)
+        least_g = float(worth_g.max())
+        if not np.isfinite(least_g):
+            return incumbent
+        near = bounds.best(worth_g, _NEAR)
+        if free:  # every plan costs the same, and only the borders can be gone through in order
+            return Sweep(problem, net, near, rules, incumbent=incumbent).run(resumes)
+        try:
+            return Search(problem, net, near, rules, least_g=least_g, incumbent=incumbent, most=taken_up).run(resumes)
+        except TooMany:
+            tried = finer_prices(tried, worth_g)
+    return _swept(problem, net, near, rules, least_g=least_g, incumbent=incumbent, resumes=resumes)
+
+
+def _swept(
+    problem: Problem,
+    net: Network,
+    bounds: Bound,
+    rules: Interruption,
+    *,
+    least_g: float,
+    incumbent: Draft | None,
+    resumes: tuple[Ints, Labels] | None,
+) -> Draft | None:
+    """The optimum by sweeps under ceilings over a lower bound `least_g` [g]."""
     most_g = np.inf if incumbent is None else incumbent.cost_g
     for ceiling_g in (least_g * (1 + gap) for gap in _GAPS if least_g > 0):
         if ceiling_g >= most_g * (1 - TIE):
@@ -97,11 +129,12 @@ def _resumes(problem: Problem, net: Network, rules: Interruption) -> tuple[Ints,
     return border[keep], labels.take(keep)
 
 
-def _least_g(bounds: Bound, resumes: tuple[Ints, Labels] | None) -> float:
-    """The least that any plan costs, inf where there is none. [g]"""
+def _worth_g(bounds: Bound, resumes: tuple[Ints, Labels] | None) -> Floats:
+    """The least that any plan costs by each of the prices, inf where there is none. [g]"""
     if resumes is None:
         by_price = bounds.fresh.min(axis=(0, 1))
     else:
         border, labels = resumes
         by_price = (bounds.wait[border, labels.state] + labels.cost_g[:, None]).min(axis=0, initial=np.inf)
-    return float((by_price + bounds.work_h * bounds.price_g).max())
+    paid_g = bounds.work_h * bounds.prices.work_g - bounds.most_suspends * bounds.prices.suspend_g
+    return np.asarray(by_price + paid_g)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from scheduler.problem.surface import Floats, Ints
 
-_SAME_H = 1e-12
+SAME_H = 1e-12
 """Work that differs by less is the same: far over rounding, far under an instant. [h]"""
 
 
@@ -84,7 +84,7 @@ def undominated(labels: Labels, layer: Ints, grain_g: float) -> Labels:
     """
     if len(labels) <= 1:
         return labels
-    work = np.rint(labels.progress_h / _SAME_H)
+    work = np.rint(labels.progress_h / SAME_H)
     cost = np.rint(labels.cost_g / grain_g) if grain_g > 0 else labels.cost_g
     order = np.lexsort((labels.suspends, cost, -work, layer))
     rank = np.empty(len(order), dtype=np.int64)

@@ -97,7 +97,7 @@ class Sweep:
 
     def _promising(self, table: Floats, labels: Labels) -> Labels:
         """The plans whose least totals, by their rows of a table of bounds, are under the limit and in the beam."""
-        least_g = self._bounds.lowest_g(table, labels.cost_g, labels.progress_h)
+        least_g = self._bounds.lowest_g(table, labels.cost_g, labels.progress_h, labels.suspends)
         keep = np.isfinite(least_g) & (least_g <= self._limit_g())
         if self._beam is not None and int(keep.sum()) > self._beam:
             keep &= least_g <= np.partition(least_g, self._beam)[self._beam]
@@ -107,7 +107,9 @@ class Sweep:
         """The waiting plans that, costing as much as the best, may be through earlier or with fewer suspends."""
         if self._best is None or not len(waiting):
             return waiting
-        least_g = self._bounds.lowest_g(self._bounds.wait[e, waiting.state], waiting.cost_g, waiting.progress_h)
+        least_g = self._bounds.lowest_g(
+            self._bounds.wait[e, waiting.state], waiting.cost_g, waiting.progress_h, waiting.suspends
+        )
         finish_h = self._net.grid.t_h[e] + (self._net.work_h - waiting.progress_h) / self._fastest
         ties = least_g >= self._best.cost_g * (1 - TIE)
         later = finish_h >= self._best.finish_h - INSTANT_TOLERANCE_H
@@ -132,7 +134,9 @@ class Sweep:
 
     def _begin(self, mature: Ints, begun: Labels) -> None:
         """File segments for the border at which they may be suspended first."""
-        least_g = self._bounds.lowest_g(self._bounds.run[mature, begun.state], begun.cost_g, begun.progress_h)
+        least_g = self._bounds.lowest_g(
+            self._bounds.run[mature, begun.state], begun.cost_g, begun.progress_h, begun.suspends
+        )
         keep = np.isfinite(least_g) & (least_g <= self._limit_g())
         _file(self._maturing, mature[keep], begun.take(keep))
 
@@ -148,7 +152,9 @@ class Sweep:
         cost_g = cost_g + net.transfer_g[e][row] - net.accrued_g[e][state]
         suspends = running.suspends + 1
         moves = running.moves[:, None] + (np.arange(len(net.speed)) != row[:, None])
-        least_g = self._bounds.lowest_g(self._bounds.wait[arrival, state], cost_g, progress_h[:, None])
+        least_g = self._bounds.lowest_g(
+            self._bounds.wait[arrival, state], cost_g, progress_h[:, None], suspends[:, None]
+        )
         keep = np.isfinite(least_g) & (least_g <= self._limit_g())
         keep &= (progress_h < net.work_h - INSTANT_TOLERANCE_H * speed)[:, None]
         if self._rules.max_suspends is not None:
