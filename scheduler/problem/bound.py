@@ -1,89 +1,89 @@
 """What the rest of a plan costs at least, from every border and state, by pricing work instead of requiring it.
 
-With a price of lambda grams for an hour of work, and of mu for a suspend where they are limited, the cheapest way
-to go on, whatever work it does, follows from one backward pass over the network (Lagrangian relaxation; Geoffrion,
-Math. Programming Study 2, 1974). Several prices are passed at once and the best of them counts.
+With a price of lambda grams for an hour of work, the cheapest way to go on, whatever work it does, follows from
+one backward pass over the network (Lagrangian relaxation of the work constraint; Geoffrion, Math. Programming
+Study 2, 1974). Several prices are passed at once and the best of them counts. A limit of suspends is kept exactly,
+by a layer for each number that is left.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.problem.network import Network
-from scheduler.problem.prices import Prices
 from scheduler.problem.surface import Floats, Ints
+
+Count = TypeVar("Count", int, Ints)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Bound:
-    """Lower bounds by border, state and price.
+    """Lower bounds by border, state, suspends left and price.
 
     Args:
-        prices: K of them.
+        price_g: lambda, shape [K]. [g per hour of work]
         work_h: work of the whole job. [h]
-        most_suspends: how many suspends a plan may have; counts only where they have a price.
+        most: suspends that a plan may have, 0 where they are not limited: there is one layer then, and J = most + 1.
         run: cost less the value of work from a segment that may be suspended to the end, plus what its cluster has
-            cost and less what it has done since the first border, shape [N+1, C, K]. [g]
-        leave: the same from one that is suspended at the border, shape [N+1, C, K]. [g]
-        wait: the same from a wait, plus what waiting has accrued since the first border, shape [N+1, 2C, K]. [g]
-        fresh: the same from a first start, shape [N+1, C, K]. [g]
+            cost and less what it has done since the first border, shape [N+1, C, J, K]. [g]
+        leave: the same from one that is suspended at the border, shape [N+1, C, J, K]. [g]
+        wait: the same from a wait, plus what waiting has accrued since the first border, shape [N+1, 2C, J, K]. [g]
+        fresh: the same from a first start with all suspends left, shape [N+1, C, K]. [g]
     """
 
-    prices: Prices
+    price_g: Floats
     work_h: float
-    most_suspends: int
+    most: int
     run: Floats
     leave: Floats
     wait: Floats
     fresh: Floats
 
-    def lowest_g(self, table: Floats, cost_g: Floats, progress_h: Floats, suspends: Ints) -> Floats:
+    def left(self, suspends: Count) -> Count:
+        """The layer of a plan that had so many suspends; a plan that had too many has none of its own."""
+        return self.most - suspends if self.most else 0 * suspends
+
+    def lowest_g(self, table: Floats, cost_g: Floats, progress_h: Floats) -> Floats:
         """The least total of labels whose cost and progress are relative as those of their rows of a table. [g]"""
-        by_price = table + cost_g[..., None] + (self.work_h - progress_h)[..., None] * self.prices.work_g
-        if self.prices.counted:
-            by_price = by_price - (self.most_suspends - suspends)[..., None] * self.prices.suspend_g
+        by_price = table + cost_g[..., None] + (self.work_h - progress_h)[..., None] * self.price_g
         return np.asarray(by_price.max(axis=-1))
 
     def best(self, worth_g: Floats, count: int) -> Bound:
         """The same with the `count` prices of the highest `worth_g` only."""
         chosen = np.sort(np.argsort(-worth_g)[:count])
-        return replace(
-            self,
-            prices=self.prices.take(chosen),
-            run=self.run[..., chosen],
-            leave=self.leave[..., chosen],
-            wait=self.wait[..., chosen],
-            fresh=self.fresh[..., chosen],
-        )
+        tables = {name: getattr(self, name)[..., chosen] for name in ("run", "leave", "wait", "fresh")}
+        return replace(self, price_g=self.price_g[chosen], **tables)
 
 
-def bound(net: Network, prices: Prices, most_suspends: int) -> Bound:
-    """The bounds at each of `prices`.
+def bound(net: Network, price_g: Floats, most: int | None) -> Bound:
+    """The bounds at each of `price_g` [g/h], with at most `most` suspends, None for any number.
 
     Notes:
-        Backward over the borders e, with V the value of an hour of work on c:
-        wait[e, x] = min(begin[e, x] + min(ends[e], run[first border of a suspend]), wait[e + 1, x]),
-        leave[e, c] = save[e, c] + min over d of (way[e, c, d] + wait[arrival, d]), run[e] = min(leave[e], run[e + 1]).
+        Backward over the borders e, with j suspends left and V the value of an hour of work on c:
+        wait[e, x, j] = min(begin[e, x] + min(ends[e], run[first border of a suspend, j]), wait[e + 1, x, j]),
+        leave[e, c, j] = save[e, c] + min over d of (way[e, c, d] + wait[arrival, d, j - 1]),
+        run[e, c, j] = min(leave[e, c, j], run[e + 1, c, j]).
         Nothing depends on a border nearer than the shortest segment, so as many are passed at once.
     """
-    on, count, levels = net.grid, len(net.speed), len(prices.work_g)
-    slots, rows = len(on.slot), np.arange(count)
-    value_g = net.speed[:, None] * prices.work_g
-    reduced = on.run_g.T[:, :, None] - on.t_h[:, None, None] * value_g
-    shut = np.where(net.startable, 0.0, np.inf)[:, :, None] - reduced[:-1]
-    accrued = net.accrued_g[:-1].reshape(slots, 2, count, 1)
-    begin = (shut + net.restart_h[:, None] * value_g)[:, None] + accrued
-    way = (net.transfer_g - net.accrued_g[:-1][:, net.target])[..., None] + prices.suspend_g
+    on, count, layers = net.grid, len(net.speed), 1 if most is None else most + 1
+    slots, rows, shape = len(on.slot), np.arange(count), (layers, len(price_g))
+    value_g = net.speed[:, None, None] * price_g
+    reduced = on.run_g.T[:, :, None, None] - on.t_h[:, None, None, None] * value_g
+    shut = np.where(net.startable, 0.0, np.inf)[:, :, None, None] - reduced[:-1]
+    accrued = net.accrued_g[:-1].reshape(slots, 2, count, 1, 1)
+    begin = (shut + net.restart_h[:, None, None] * value_g)[:, None] + accrued
+    way = (net.transfer_g - net.accrued_g[:-1][:, net.target])[..., None, None]
     save = reduced[:-1] + net.checkpoint_h * value_g
-    stop, over = _bars(on.room.T, (slots, count, 1)), _bars(net.lasts, (slots, 2, count, 1))
+    stop, over = _bars(on.room.T, (slots, count, 1, 1)), _bars(net.lasts, (slots, 2, count, 1, 1))
     ends = reduced.copy()
     _carry(ends, stop, 0, slots)
-    run, leave = np.full_like(ends, np.inf), np.full_like(ends, np.inf)
-    wait = np.full((slots + 1, 2, count, levels), np.inf)
-    ready, arrived = run.reshape(-1, levels), wait.reshape(-1, levels)
+    run = np.full((slots + 1, count, *shape), np.inf)
+    leave, wait = np.full_like(run, np.inf), np.full((slots + 1, 2, count, *shape), np.inf)
+    ready, arrived = run.reshape(-1, *shape), wait.reshape(-1, *shape)
     mature, arrival = net.matures * count + rows, net.arrives * (2 * count) + net.target
     own = np.where(net.matures < slots, net.matures - np.arange(slots)[:, None], slots)
     at_once = max(1, int(own.min()))
@@ -95,20 +95,19 @@ def bound(net: Network, prices: Prices, most_suspends: int) -> Bound:
         _carry(wait, over, first, last)
         resumed = arrived.take(arrival[some], axis=0, mode="clip")
         resumed += way[some]
-        np.add(save[some], resumed.min(axis=2), out=leave[some])
+        resumed = resumed.min(axis=2)
+        if most is None:
+            np.add(save[some], resumed, out=leave[some])
+        else:
+            np.add(save[some], resumed[:, :, :-1], out=leave[some, :, 1:])
         run[some] = leave[some]
         _carry(run, stop, first, last)
-    fresh = np.full_like(run, np.inf)
-    fresh[:-1] = np.minimum(ends[:-1], run[net.matures_fresh, rows]) + shut
+    fresh = np.full((slots + 1, count, len(price_g)), np.inf)
+    fresh[:-1] = (np.minimum(ends[:-1], run[net.matures_fresh, rows][:, :, -1:]) + shut)[:, :, 0]
     return Bound(
-        prices=prices,
-        work_h=net.work_h,
-        most_suspends=most_suspends,
-        run=run,
-        leave=leave,
-        wait=wait.reshape(slots + 1, 2 * count, levels),
-        fresh=fresh,
-    )
+        price_g=price_g, work_h=net.work_h, most=most or 0, run=run, leave=leave,
+        wait=wait.reshape(slots + 1, 2 * count, *shape), fresh=fresh,
+    )  # fmt: skip
 
 
 def _bars(goes_on: NDArray[np.bool_], shape: tuple[int, ...]) -> Floats | None:

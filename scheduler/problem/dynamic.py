@@ -18,7 +18,7 @@ from scheduler.problem.draft import TIE, Draft
 from scheduler.problem.grid import grid
 from scheduler.problem.labels import Labels
 from scheduler.problem.network import Network, network
-from scheduler.problem.prices import FREE, finer_prices, first_prices
+from scheduler.problem.prices import FREE, finer_prices_g, first_prices_g
 from scheduler.problem.problem import Interruption, Problem
 from scheduler.problem.search import Search, TooMany
 from scheduler.problem.surface import INSTANT_TOLERANCE_H, Floats, Ints
@@ -64,10 +64,10 @@ def _keeps(rules: Interruption, problem: Problem, draft: Draft) -> bool:
 def _search(problem: Problem, net: Network, rules: Interruption, incumbent: Draft | None) -> Draft | None:
     """The optimum under `rules`: by the best first while few plans are near it, else by sweeps."""
     resumes = _resumes(problem, net, rules)
-    free, most = not net.grid.run_rate.any(), rules.max_suspends
-    tried = FREE if free else first_prices(net, suspends=most is not None)
+    free = not net.grid.run_rate.any()
+    tried_g = FREE if free else first_prices_g(net)
     for taken_up in _TAKEN_UP:
-        bounds = bound(net, tried, most or 0)
+        bounds = bound(net, tried_g, rules.max_suspends)
         worth_g = _worth_g(bounds, resumes)
         least_g = float(worth_g.max())
         if not np.isfinite(least_g):
@@ -78,7 +78,7 @@ def _search(problem: Problem, net: Network, rules: Interruption, incumbent: Draf
         try:
             return Search(problem, net, near, rules, least_g=least_g, incumbent=incumbent, most=taken_up).run(resumes)
         except TooMany:
-            tried = finer_prices(tried, worth_g)
+            tried_g = finer_prices_g(tried_g, worth_g)
     return _swept(problem, net, near, rules, least_g=least_g, incumbent=incumbent, resumes=resumes)
 
 
@@ -135,6 +135,6 @@ def _worth_g(bounds: Bound, resumes: tuple[Ints, Labels] | None) -> Floats:
         by_price = bounds.fresh.min(axis=(0, 1))
     else:
         border, labels = resumes
-        by_price = (bounds.wait[border, labels.state] + labels.cost_g[:, None]).min(axis=0, initial=np.inf)
-    paid_g = bounds.work_h * bounds.prices.work_g - bounds.most_suspends * bounds.prices.suspend_g
-    return np.asarray(by_price + paid_g)
+        rest_g = bounds.wait[border, labels.state, bounds.left(labels.suspends)]
+        by_price = (rest_g + labels.cost_g[:, None]).min(axis=0, initial=np.inf)
+    return np.asarray(by_price + bounds.work_h * bounds.price_g)

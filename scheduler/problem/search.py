@@ -140,7 +140,8 @@ class Search:
         e, row = np.nonzero(net.startable)
         mature = net.matures_fresh[e, row]
         cost_g, progress_h = -net.grid.run_g[row, e], -net.speed[row] * net.grid.t_h[e]
-        least_g = self._bounds.lowest_g(self._bounds.run[mature, row], cost_g, progress_h, np.zeros_like(row))
+        bounds = self._bounds
+        least_g = bounds.lowest_g(bounds.run[mature, row, bounds.left(0)], cost_g, progress_h)
         keep = np.flatnonzero(np.isfinite(least_g) & (least_g <= self._limit_g()))
         columns = (row, mature, e, progress_h, cost_g)
         begun = [
@@ -151,8 +152,8 @@ class Search:
 
     def _waits(self, border: Ints, labels: Labels) -> tuple[Floats, list[Partial]]:
         """The waits that a job suspended before is in, and their bounds."""
-        table = self._bounds.wait[border, labels.state]
-        least_g = self._bounds.lowest_g(table, labels.cost_g, labels.progress_h, labels.suspends)
+        table = self._bounds.wait[border, labels.state, self._bounds.left(labels.suspends)]
+        least_g = self._bounds.lowest_g(table, labels.cost_g, labels.progress_h)
         keep = np.flatnonzero(np.isfinite(least_g) & (least_g <= self._limit_g()))
         columns = (labels.state, border, labels.progress_h, labels.cost_g, labels.moves)
         begun = [
@@ -218,8 +219,8 @@ class Search:
             fits = open_ & (finish_h <= on.t_h[on.room_to[row, ahead]] + INSTANT_TOLERANCE_H)
             self._finish(plan, np.flatnonzero(fits), row, finish_h, cost_g)
         progress_h, mature = plan.progress_h - speed * (loading_h + t_h), net.matures[ahead, row]
-        suspends = np.full(len(t_h), plan.suspends)
-        least_g = self._bounds.lowest_g(self._bounds.run[mature, row], cost_g, progress_h, suspends)
+        table = self._bounds.run[mature, row, self._bounds.left(plan.suspends)]
+        least_g = self._bounds.lowest_g(table, cost_g, progress_h)
         least_g = self._late(np.where(open_, least_g, np.inf), t_h + loading_h + left_h / self._fastest, plan.suspends)
         for i in np.flatnonzero(self._again(plan, key_g, least_g)).tolist():
             begun = Partial(
@@ -235,10 +236,8 @@ class Search:
             return
         ahead, speed = self._ahead(plan), float(net.speed[row])
         progress_h = plan.progress_h + speed * (on.t_h[ahead] - net.checkpoint_h)
-        suspends, relative = np.full(len(progress_h), plan.suspends), np.full(len(progress_h), plan.progress_h)
-        left = self._bounds.lowest_g(
-            self._bounds.leave[ahead, row], np.full(len(progress_h), plan.cost_g), relative, suspends
-        )
+        table = self._bounds.leave[ahead, row, self._bounds.left(plan.suspends)]
+        left = self._bounds.lowest_g(table, np.asarray(plan.cost_g), np.asarray(plan.progress_h))
         left = np.where(progress_h < net.work_h - INSTANT_TOLERANCE_H * speed, left, np.inf)
         is_near = left <= min(max(key_g, plan.filed_g) + self._step_g, self._limit_g())
         near = np.flatnonzero(is_near)
@@ -247,8 +246,8 @@ class Search:
         cost_g = (plan.cost_g + on.run_g[row, border])[:, None] + net.transfer_g[border, row]
         cost_g = cost_g - net.accrued_g[border][:, target]
         moves = plan.moves + (np.arange(len(net.speed)) != row)
-        table, after = self._bounds.wait[arrival, target], np.full((len(near), 1), plan.suspends + 1)
-        least_g = self._bounds.lowest_g(table, cost_g, progress_h[near, None], after)
+        table = self._bounds.wait[arrival, target, self._bounds.left(plan.suspends + 1)]
+        least_g = self._bounds.lowest_g(table, cost_g, progress_h[near, None])
         if self._rules.max_moves is not None:
             least_g = np.where(moves <= self._rules.max_moves, least_g, np.inf)
         through_h = on.t_h[arrival] + ((net.work_h - progress_h[near]) / self._fastest)[:, None]

@@ -65,12 +65,14 @@ class Sweep:
         for e in range(len(self._net.grid.slot)):
             running = self._merge(running, self._maturing.pop(e, []))
             if len(running):
-                running = self._promising(self._bounds.run[e, running.state], running)
+                left = self._bounds.left(running.suspends)
+                running = self._promising(self._bounds.run[e, running.state, left], running)
                 self._suspend(e, running)
                 running = running.take(self._net.grid.room[running.state, e])
             waiting = self._merge(waiting, self._arriving.pop(e, []))
             if len(waiting):
-                waiting = self._promising(self._bounds.wait[e, waiting.state], waiting)
+                left = self._bounds.left(waiting.suspends)
+                waiting = self._promising(self._bounds.wait[e, waiting.state, left], waiting)
                 waiting = self._unbeaten(e, waiting)
                 self._resume(e, waiting.take(self._net.startable[e, self._net.row[waiting.state]]))
                 waiting = waiting.take(self._net.lasts[e, waiting.state])
@@ -97,7 +99,7 @@ class Sweep:
 
     def _promising(self, table: Floats, labels: Labels) -> Labels:
         """The plans whose least totals, by their rows of a table of bounds, are under the limit and in the beam."""
-        least_g = self._bounds.lowest_g(table, labels.cost_g, labels.progress_h, labels.suspends)
+        least_g = self._bounds.lowest_g(table, labels.cost_g, labels.progress_h)
         keep = np.isfinite(least_g) & (least_g <= self._limit_g())
         if self._beam is not None and int(keep.sum()) > self._beam:
             keep &= least_g <= np.partition(least_g, self._beam)[self._beam]
@@ -107,9 +109,8 @@ class Sweep:
         """The waiting plans that, costing as much as the best, may be through earlier or with fewer suspends."""
         if self._best is None or not len(waiting):
             return waiting
-        least_g = self._bounds.lowest_g(
-            self._bounds.wait[e, waiting.state], waiting.cost_g, waiting.progress_h, waiting.suspends
-        )
+        table = self._bounds.wait[e, waiting.state, self._bounds.left(waiting.suspends)]
+        least_g = self._bounds.lowest_g(table, waiting.cost_g, waiting.progress_h)
         finish_h = self._net.grid.t_h[e] + (self._net.work_h - waiting.progress_h) / self._fastest
         ties = least_g >= self._best.cost_g * (1 - TIE)
         later = finish_h >= self._best.finish_h - INSTANT_TOLERANCE_H
@@ -134,9 +135,8 @@ class Sweep:
 
     def _begin(self, mature: Ints, begun: Labels) -> None:
         """File segments for the border at which they may be suspended first."""
-        least_g = self._bounds.lowest_g(
-            self._bounds.run[mature, begun.state], begun.cost_g, begun.progress_h, begun.suspends
-        )
+        table = self._bounds.run[mature, begun.state, self._bounds.left(begun.suspends)]
+        least_g = self._bounds.lowest_g(table, begun.cost_g, begun.progress_h)
         keep = np.isfinite(least_g) & (least_g <= self._limit_g())
         _file(self._maturing, mature[keep], begun.take(keep))
 
@@ -152,9 +152,8 @@ class Sweep:
         cost_g = cost_g + net.transfer_g[e][row] - net.accrued_g[e][state]
         suspends = running.suspends + 1
         moves = running.moves[:, None] + (np.arange(len(net.speed)) != row[:, None])
-        least_g = self._bounds.lowest_g(
-            self._bounds.wait[arrival, state], cost_g, progress_h[:, None], suspends[:, None]
-        )
+        table = self._bounds.wait[arrival, state, self._bounds.left(suspends)[:, None]]
+        least_g = self._bounds.lowest_g(table, cost_g, progress_h[:, None])
         keep = np.isfinite(least_g) & (least_g <= self._limit_g())
         keep &= (progress_h < net.work_h - INSTANT_TOLERANCE_H * speed)[:, None]
         if self._rules.max_suspends is not None:
