@@ -1,0 +1,47 @@
+"""Waiting only as long as each hour of waiting saves enough."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from policies.home import best_in_one_piece, home_grid, kept
+from scheduler.domain.placement import Placement
+from scheduler.ports import Need
+from scheduler.problem.draft import Draft
+from scheduler.problem.executed import starts_h
+from scheduler.problem.problem import Problem
+from scheduler.problem.window import occupied_h
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarbonTime:
+    """The start at home that saves the most for each hour until the job is through, in one piece.
+
+    Notes:
+        start = argmax of (E(first) - E(x)) / (x - now + length), E(x) the emissions of the run from x and `first` the
+        first start; where no wait saves anything, that one.
+        Carbon-Time of GAIA: Hanafy et al., Going Green for Less Green, ASPLOS 2024, DOI 10.1145/3620666.3651374, where
+        the length is the mean of the queue; here it is what the job states, or what past runs of its name took.
+    """
+
+    name: ClassVar[str] = "carbon-time"
+    needs: ClassVar[frozenset[Need]] = frozenset({"forecast", "duration"})
+
+    def place(self, problem: Problem) -> Placement:
+        """The run from the start of the best saving per hour.
+
+        Raises:
+            Infeasible: there is no home, or home has no room in time.
+        """
+        home, on, row = home_grid(problem)
+        start_h, length_h = starts_h(home, on, row), float(occupied_h(home)[row])
+        rows = np.full(len(start_h), row)
+        emitted_g = on.run_to(rows, start_h + length_h) - on.run_to(rows, start_h)
+        if not np.isfinite(emitted_g).any():
+            return best_in_one_piece(home)
+        gain = (emitted_g[0] - emitted_g) / (start_h + length_h)
+        chosen_h = float(start_h[int(np.nanargmax(gain))])
+        return kept(home, Draft(cost_g=0.0, stretches=((row, chosen_h, chosen_h + length_h),)).placement(home))
