@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 from typer.exceptions import TyperException
 
-from cli import demo, doctor, footprint, intensity, jobs, local, plan, report, schema, serve, store, submit
+from cli import demo, doctor, footprint, intensity, jobs, local, plan, policy, report, schema, serve, store, submit
 
 app = typer.Typer(
     name="carbonsched",
@@ -41,6 +41,7 @@ app.command("demo")(demo.demo)
 app.add_typer(local.app, name="local")
 app.add_typer(footprint.app, name="footprint")
 app.add_typer(intensity.app, name="intensity")
+app.add_typer(policy.app, name="policy")
 app.add_typer(schema.app, name="schema")
 app.command("backup")(store.backup)
 app.command("restore")(store.restore)

@@ -26,6 +26,14 @@ class CarbonAware:
         where it leaves home, against the first start at home. A reference that is priced in part asks nothing.
         Suspending and resuming with the grid: Wiesner et al., Middleware 2021, DOI 10.1145/3464298.3493399; that its
         overheads decide: Sukprasert et al., EuroSys 2024, DOI 10.1145/3627703.3650079.
+
+    Options:
+        min_saving: least saving worth a wait, a suspend or leaving home, 0 [%].
+        objective: lifecycle, or operational without embodied emissions; lifecycle.
+        interruptible: what a suspend costs and how many suspends and moves are allowed; absent: in one piece.
+
+    Guarantees:
+        Feasible whenever anything is; with min_saving 0 no feasible placement is cheaper on the same forecast.
     """
 
     name: ClassVar[str] = "carbon-aware"

@@ -25,6 +25,12 @@ class CarbonTime:
         first start; where no wait saves anything, that one.
         Carbon-Time of GAIA: Hanafy et al., Going Green for Less Green, ASPLOS 2024, DOI 10.1145/3620666.3651374, where
         the length is the mean of the queue; here it is what the job states, or what past runs of its name took.
+
+    Options:
+        home: the cluster that it uses.
+
+    Guarantees:
+        It keeps the deadline, and never emits more than the first start at home on the same forecast.
     """
 
     name: ClassVar[str] = "carbon-time"

@@ -29,6 +29,13 @@ class EcovisorThreshold:
         when it did not; from then on it runs to its end. Where pauses break a constraint it runs in its best window.
         Carbon thresholds: Souza et al., Ecovisor, ASPLOS 2023, DOI 10.48550/arXiv.2210.04951; with this percentile:
         Hanafy et al., Going Green for Less Green, ASPLOS 2024, DOI 10.1145/3620666.3651374.
+
+    Options:
+        home: the cluster that it uses.
+        interruptible: what a suspend costs; absent: the best window.
+
+    Guarantees:
+        It keeps the deadline.
     """
 
     name: ClassVar[str] = "ecovisor-threshold"

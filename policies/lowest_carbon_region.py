@@ -22,6 +22,13 @@ class LowestCarbonRegion:
         where none has room now, the same over the clusters that have it first.
         Placing a training run by region: Dodge et al., Measuring the Carbon Intensity of AI in Cloud Instances,
         FAccT 2022, DOI 10.1145/3531146.3533234.
+
+    Options:
+        allowed: the clusters that it chooses among, all [-].
+        objective: lifecycle or operational; lifecycle.
+
+    Guarantees:
+        It starts as early as any cluster can, in one piece; of those starts none is cheaper.
     """
 
     name: ClassVar[str] = "lowest-carbon-region"

@@ -22,6 +22,13 @@ class LowestCarbonWindow:
         integral is piecewise linear in x, so its minimum is found exactly.
         Shifting a whole job within its slack: Wiesner et al., Let's Wait Awhile, Middleware 2021,
         DOI 10.1145/3464298.3493399.
+
+    Options:
+        home: the cluster that it uses.
+        objective: lifecycle or operational; lifecycle.
+
+    Guarantees:
+        Of all starts at home that keep the deadline none is cheaper; it never suspends.
     """
 
     name: ClassVar[str] = "lowest-carbon-window"

@@ -24,6 +24,12 @@ class LowestSlot:
         start = the first argmin of rate(home, t) over the slots from which the run keeps its deadline.
         Lowest-Slot of GAIA: Hanafy et al., Going Green for Less Green, ASPLOS 2024, DOI 10.1145/3620666.3651374,
         where the job's length is not known; here it is used for the deadline alone.
+
+    Options:
+        home: the cluster that it uses.
+
+    Guarantees:
+        It keeps the deadline; nothing is said of what lies behind its first slot.
     """
 
     name: ClassVar[str] = "lowest-slot"

@@ -23,6 +23,12 @@ class RunNow:
         The reservations that others hold are respected, so a job fills a gap only where it delays none of them:
         conservative backfill (Mu'alem and Feitelson, IEEE TPDS 12(6), 2001, DOI 10.1109/71.932708).
         It sees no rate: the problem it solves has them all at zero.
+
+    Options:
+        home: the cluster that it uses.
+
+    Guarantees:
+        No feasible start at home is earlier; it never sees an intensity.
     """
 
     name: ClassVar[str] = "run-now"

@@ -24,6 +24,13 @@ class SuspendResumeFree:
         restart and each suspend its checkpoint, and the work left at the end goes on behind the last slot.
         It shows what the overhead is worth knowing; that it decides: Sukprasert et al., On the Limitations of
         Carbon-Aware Temporal and Spatial Workload Shifting in the Cloud, EuroSys 2024, DOI 10.1145/3627703.3650079.
+
+    Options:
+        home: the cluster that it uses.
+        interruptible: what a suspend costs, which it does not look at; absent: the best window.
+
+    Guarantees:
+        None: it may be late and may emit more than run-now.
     """
 
     name: ClassVar[str] = "suspend-resume-free"

@@ -25,6 +25,14 @@ class WaitAwhile:
         Where no k keeps the constraints the job runs in its best window.
         Interruptible and non-interruptible shifting: Wiesner et al., Let's Wait Awhile, Middleware 2021,
         DOI 10.1145/3464298.3493399.
+
+    Options:
+        home: the cluster that it uses.
+        interruptible: what a suspend costs; absent: the best window.
+
+    Guarantees:
+        It keeps the deadline; where pauses are free, slots are equal and the work fills whole ones, it is the optimum
+        at home.
     """
 
     name: ClassVar[str] = "wait-awhile"
