@@ -50,14 +50,14 @@ class CarbonAware:
             raise infeasible(problem)
         if problem.min_saving_pct == 0:
             return chosen
-        chosen = _if_worth(problem, chosen, cheapest_first_start(problem))
+        chosen = if_worth(problem, chosen, cheapest_first_start(problem))
         if problem.home is not None and _leaves(problem, chosen, problem.home):
             home = only_on(problem, [problem.home])
-            chosen = _if_worth(problem, chosen, cheapest_first_start(home))
+            chosen = if_worth(problem, chosen, cheapest_first_start(home))
         return chosen
 
 
-def _if_worth(problem: Problem, chosen: Placement, reference: Placement | None) -> Placement:
+def if_worth(problem: Problem, chosen: Placement, reference: Placement | None) -> Placement:
     """`chosen` where it saves enough against `reference`, else that."""
     if reference is None:
         return chosen

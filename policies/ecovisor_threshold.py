@@ -69,7 +69,8 @@ def _under_threshold(problem: Problem, on: Grid, row: int) -> Chosen:
         if end_h > latest_h + INSTANT_TOLERANCE_H:
             chosen[slot:] = True
             return chosen
-        if rate[slot] <= np.nanquantile(day, QUANTILE):
+        known = day[np.isfinite(day)]
+        if known.size and rate[slot] <= np.quantile(known, QUANTILE):
             left_h -= speed * max(0.0, end_h - start_h - (0.0 if runs or not begun else restart_h))
             chosen[slot] = runs = begun = True
             if left_h <= 0:

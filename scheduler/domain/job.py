@@ -68,11 +68,19 @@ class Checkpoint(FileModel):
 
 
 class Elastic(FileModel):
-    """The widths a job can run at."""
+    """The widths a job can run at: those of `speedup` between the two limits, and its own."""
 
     min_gpus: int = Field(ge=1)
     max_gpus: int = Field(ge=1)
-    speedup: dict[int, Positive] = Field(default_factory=dict)
+    speedup: dict[int, Positive] = Field(default_factory=dict, description="work in an hour, relative to `gpus`: 1 [-]")
+    max_resizes: int | None = Field(default=None, ge=0, description="changes of width at most, default no limit")
+
+    @model_validator(mode="after")
+    def _limits_make_sense(self) -> Self:
+        """Refuse limits that no width lies between."""
+        if self.min_gpus > self.max_gpus:
+            raise InvalidInput(f"elastic: min_gpus {self.min_gpus} is over max_gpus {self.max_gpus}")
+        return self
 
 
 class Data(FileModel):

@@ -57,6 +57,12 @@ class Placement:
         return len(self.segments) - 1
 
     @property
+    def resizes(self) -> int:
+        """How many of the suspends change the width."""
+        pairs = zip(self.segments, self.segments[1:], strict=False)
+        return sum(before.gpus != after.gpus for before, after in pairs)
+
+    @property
     def moves(self) -> int:
         """How many of the suspends change the cluster."""
         pairs = zip(self.segments, self.segments[1:], strict=False)

@@ -15,12 +15,12 @@ from scheduler.domain.emissions import Line
 from scheduler.domain.errors import InvalidInput
 from scheduler.domain.estimate import Level
 from scheduler.domain.intensity import IntensitySeries
-from scheduler.domain.job import Interruptible, Job
+from scheduler.domain.job import Job
 from scheduler.domain.placement import Segment
-from scheduler.problem.candidates import Rejected
+from scheduler.problem.candidates import Rejected, can_run
 from scheduler.problem.ground import Ground, ground_of
 from scheduler.problem.limits import NO_TIME, Limits, limits
-from scheduler.problem.problem import Interruption, Problem
+from scheduler.problem.problem import Interruption, Problem, Width
 from scheduler.problem.rates import hold_lines, job_gpu_hour, moves, row_intensity
 from scheduler.problem.slots import hours, microseconds, slot_edges
 from scheduler.problem.surface import HOLD_LINES, RUN_LINES, Floats, Ints, Surface
@@ -143,10 +143,11 @@ def assemble(
         earliest_h=surface.hour(window.earliest),
         deadline_h=surface.hour(window.deadline),
         home=ground.home_row,
-        interruption=_interruption(job.interruptible, suspends_done, moves_done),
+        interruption=_interruption(job, suspends_done, moves_done),
         resumed_from=ground.resumed_from,
         min_saving_pct=job.min_saving,
         objective=job.objective,
+        widths=_widths(job, ground),
     )
     return Assembled(problem=problem, ground=ground, limits=window, basis=basis, g_per_kwh=g_per_kwh, level=level)
 
@@ -227,8 +228,20 @@ def _room(job: Job, cluster: Cluster, reservations: Sequence[Segment], now: date
     return free - free % cluster.node.gpus if job.exclusive else free
 
 
-def _interruption(said: Interruptible | None, suspends_done: int, moves_done: int) -> Interruption | None:
+def _widths(job: Job, ground: Ground) -> tuple[Width, ...]:
+    """The other widths that the job lists, each on the candidates that can run it."""
+    said = job.elastic
+    if said is None:
+        return ()
+    listed = [gpus for gpus in sorted(said.speedup) if said.min_gpus <= gpus <= said.max_gpus and gpus != job.gpus]
+    rows = {gpus: tuple(n for n, place in enumerate(ground.candidates) if can_run(job, place, gpus)) for gpus in listed}
+    own = said.speedup.get(job.gpus, 1.0)
+    return tuple(Width(gpus=gpus, speed=said.speedup[gpus] / own, rows=rows[gpus]) for gpus in listed if rows[gpus])
+
+
+def _interruption(job: Job, suspends_done: int, moves_done: int) -> Interruption | None:
     """What a suspend costs; one that saves periodically loses half a period on average, and a save under way."""
+    said = job.interruptible
     if said is None:
         return None
     lost = said.every / 2 if said.save == "periodic" and said.every else NO_TIME
@@ -237,6 +250,7 @@ def _interruption(said: Interruptible | None, suspends_done: int, moves_done: in
         min_segment_h=said.min_segment / _HOUR,
         max_suspends=_left(said.max_suspends, suspends_done),
         max_moves=_left(said.max_moves, moves_done),
+        max_resizes=job.elastic.max_resizes if job.elastic else None,
     )
 
 

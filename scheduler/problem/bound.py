@@ -31,7 +31,7 @@ class Bound:
         run: cost less the value of work from a segment that may be suspended to the end, plus what its cluster has
             cost and less what it has done since the first border, shape [N+1, C, J, K]. [g]
         leave: the same from one that is suspended at the border, shape [N+1, C, J, K]. [g]
-        wait: the same from a wait, plus what waiting has accrued since the first border, shape [N+1, 2C, J, K]. [g]
+        wait: the same from a wait, plus what waiting has accrued since the first border, shape [N+1, X, J, K]. [g]
         fresh: the same from a first start with all suspends left, shape [N+1, C, K]. [g]
     """
 
@@ -70,28 +70,27 @@ def bound(net: Network, price_g: Floats, most: int | None) -> Bound:
         Nothing depends on a border nearer than the shortest segment, so as many are passed at once.
     """
     on, count, layers = net.grid, len(net.speed), 1 if most is None else most + 1
-    slots, rows, shape = len(on.slot), np.arange(count), (layers, len(price_g))
+    slots, waits, rows, shape = len(on.slot), len(net.row), np.arange(count), (layers, len(price_g))
     value_g = net.speed[:, None, None] * price_g
     reduced = on.run_g.T[:, :, None, None] - on.t_h[:, None, None, None] * value_g
     shut = np.where(net.startable, 0.0, np.inf)[:, :, None, None] - reduced[:-1]
-    accrued = net.accrued_g[:-1].reshape(slots, 2, count, 1, 1)
-    begin = (shut + net.restart_h[:, None, None] * value_g)[:, None] + accrued
+    begin = (shut + net.restart_h[:, None, None] * value_g)[:, net.row] + net.accrued_g[:-1, :, None, None]
     way = (net.transfer_g - net.accrued_g[:-1][:, net.target])[..., None, None]
     save = reduced[:-1] + net.checkpoint_h * value_g
-    stop, over = _bars(on.room.T, (slots, count, 1, 1)), _bars(net.lasts, (slots, 2, count, 1, 1))
+    stop, over = _bars(on.room.T, (slots, count, 1, 1)), _bars(net.lasts, (slots, waits, 1, 1))
     ends = reduced.copy()
     _carry(ends, stop, 0, slots)
     run = np.full((slots + 1, count, *shape), np.inf)
-    leave, wait = np.full_like(run, np.inf), np.full((slots + 1, 2, count, *shape), np.inf)
+    leave, wait = np.full_like(run, np.inf), np.full((slots + 1, waits, *shape), np.inf)
     ready, arrived = run.reshape(-1, *shape), wait.reshape(-1, *shape)
-    mature, arrival = net.matures * count + rows, net.arrives * (2 * count) + net.target
+    mature, arrival = net.matures * count + rows, net.arrives * waits + net.target
     own = np.where(net.matures < slots, net.matures - np.arange(slots)[:, None], slots)
     at_once = max(1, int(own.min()))
     for last in range(slots, 0, -at_once):
         first = max(0, last - at_once)
         some = slice(first, last)
         begun = np.minimum(ready.take(mature[some], axis=0, mode="clip"), ends[some])
-        np.add(begin[some], begun[:, None], out=wait[some])
+        np.add(begin[some], begun[:, net.row], out=wait[some])
         _carry(wait, over, first, last)
         resumed = arrived.take(arrival[some], axis=0, mode="clip")
         resumed += way[some]
@@ -106,7 +105,7 @@ def bound(net: Network, price_g: Floats, most: int | None) -> Bound:
     fresh[:-1] = (np.minimum(ends[:-1], run[net.matures_fresh, rows][:, :, -1:]) + shut)[:, :, 0]
     return Bound(
         price_g=price_g, work_h=net.work_h, most=most or 0, run=run, leave=leave,
-        wait=wait.reshape(slots + 1, 2 * count, *shape), fresh=fresh,
+        wait=wait, fresh=fresh,
     )  # fmt: skip
 
 

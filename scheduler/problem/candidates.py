@@ -23,10 +23,10 @@ class Rejected:
 class NoCandidate(Infeasible):
     """Every cluster was rejected."""
 
-    def __init__(self, job: Job, rejected: tuple[Rejected, ...]) -> None:
-        """Name the job, and as the way out each cluster's reason."""
+    def __init__(self, job: Job, rejected: tuple[Rejected, ...], limit: str = "") -> None:
+        """Name the job, the `limit` that all share if they do, and as the way out each cluster's reason."""
         reasons = "; ".join(f"{each.cluster}: {each.reason}" for each in rejected) or "no cluster is configured"
-        super().__init__(f"no cluster can run {job.name}", hint=reasons)
+        super().__init__(f"no cluster can run {job.name}{limit and f': {limit}'}", hint=reasons)
         self.rejected = rejected
 
 
@@ -67,20 +67,42 @@ def screen(
     return tuple(candidates), tuple(rejected)
 
 
+def too_narrow(job: Job, clusters: Sequence[Cluster], allowed: Collection[str]) -> str:
+    """What the widest cluster that the job may use has, where even that is not enough; empty where one is."""
+    permitted = [cluster for cluster in clusters if not _not_permitted(job, cluster, allowed)]
+    if not permitted or any(width_on(job, cluster) <= cluster.gpus for cluster in permitted):
+        return ""
+    widest = max(permitted, key=lambda cluster: cluster.gpus)
+    nodes, each = widest.gpus // widest.node.gpus, widest.node.gpus
+    return f"it takes {width_on(job, widest)} GPUs, and {widest.name}, the widest it may use, has {nodes} x {each}"
+
+
 def duration_on(job: Job, cluster: Cluster, learnt: timedelta | None) -> timedelta | None:
     """One uninterrupted run on `cluster`: stated by the job, else learnt; None where neither says."""
     return learnt if job.duration is None else job.duration_on(cluster.gpu.model)
 
 
-def width_on(job: Job, cluster: Cluster) -> int:
-    """GPUs that the job occupies there: its own, or whole nodes where it is exclusive. [GPUs]"""
-    return reserved_gpus(job.gpus, node_gpus=cluster.node.gpus, exclusive=job.exclusive)
+def width_on(job: Job, cluster: Cluster, gpus: int | None = None) -> int:
+    """GPUs that the job occupies there: its own or the `gpus` it is resized to, in whole nodes if exclusive. [GPUs]"""
+    return reserved_gpus(gpus or job.gpus, node_gpus=cluster.node.gpus, exclusive=job.exclusive)
+
+
+def nodes_on(job: Job, cluster: Cluster, gpus: int | None = None) -> int:
+    """Nodes that the ranks of a torchrun are shared out to there; 1 for every other kind, whatever it asks Ray for."""
+    width = width_on(job, cluster, gpus)
+    return max(1, width // cluster.node.gpus) if job.launch == "torchrun" else 1
 
 
 def share_storage(one: Cluster, other: Cluster) -> bool:
-    """Whether a checkpoint can travel between the two: the same cluster, or a storage of the same name."""
-    shared = {disk.name for disk in one.storage} & {disk.name for disk in other.storage}
-    return one.name == other.name or bool(shared)
+    """Whether a checkpoint can travel between the two: the same cluster, or jobs save on a storage of the same name."""
+    here, there = one.saves_on, other.saves_on
+    return one.name == other.name or (here is not None and there is not None and here.name == there.name)
+
+
+def can_run(job: Job, cluster: Cluster, gpus: int) -> bool:
+    """Whether a candidate can also run the job at another width; an exclusive job takes whole nodes at each."""
+    resized = job.model_copy(update={"gpus": gpus})
+    return not _does_not_fit(resized, cluster, timedelta(hours=1)) and (width_on(resized, cluster) == gpus)
 
 
 def _not_permitted(job: Job, cluster: Cluster, allowed: Collection[str]) -> str:
@@ -107,6 +129,11 @@ def _does_not_fit(job: Job, cluster: Cluster, learnt: timedelta | None) -> str:
         return f"its nodes have {node.gpus} GPUs, and a script of {job.gpus} GPUs runs on one node"
     if job.launch == "torchrun" and width > node.gpus and width % node.gpus:
         return f"its nodes have {node.gpus} GPUs, and torchrun over several nodes takes whole ones, not {width} GPUs"
+    spread = nodes_on(job, cluster) > 1 or (job.launch == "ray" and cluster.gpus > node.gpus)
+    if spread and cluster.saves_on is not None and cluster.saves_on.uri is not None:
+        return f"its storage is copied from one node, and {job.launch} over several needs one that all of them mount"
+    if job.gpus % nodes_on(job, cluster):
+        return f"its nodes have {node.gpus} GPUs, and {job.gpus} ranks cannot be shared evenly among such nodes"
     if power_w is not None and power_w < cluster.gpu.idle_w.central:
         return f"the job's {power_w:g} W a GPU is below the idle {cluster.gpu.idle_w.central:g} W of its GPUs"
     return ""

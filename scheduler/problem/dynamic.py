@@ -45,20 +45,22 @@ def best_segments(problem: Problem, window: Draft | None) -> Draft | None:
     if rules is None or on is None or rules.max_suspends == 0:
         return window
     net = network(problem, on, rules)
-    found = _search(problem, net, replace(rules, max_suspends=None, max_moves=None), window)
-    if found is None or _keeps(rules, problem, found):
+    found = _search(problem, net, replace(rules, max_suspends=None, max_moves=None, max_resizes=None), window)
+    if found is None or _keeps(rules, problem, net, found):
         return found
     return _search(problem, net, rules, window)
 
 
-def _keeps(rules: Interruption, problem: Problem, draft: Draft) -> bool:
-    """Whether a draft keeps the limits of suspends and moves."""
+def _keeps(rules: Interruption, problem: Problem, net: Network, draft: Draft) -> bool:
+    """Whether a draft keeps the limits of suspends, moves and resizes."""
     rows = [row for row, _, _ in draft.stretches]
+    resizes = sum(bool(net.resized[ways]) for ways in pairwise(rows))
     if problem.resumed_from is not None:
         rows = [problem.resumed_from, *rows]
-    moves = sum(before != after for before, after in pairwise(rows))
-    most = (rules.max_suspends, rules.max_moves)
-    return all(limit is None or count <= limit for count, limit in zip((draft.suspends, moves), most, strict=True))
+    moves = sum(bool(net.moved[ways]) for ways in pairwise(rows))
+    most = (rules.max_suspends, rules.max_moves, rules.max_resizes)
+    counts = (draft.suspends, moves, resizes)
+    return all(limit is None or count <= limit for count, limit in zip(counts, most, strict=True))
 
 
 def _search(problem: Problem, net: Network, rules: Interruption, incumbent: Draft | None) -> Draft | None:
@@ -110,7 +112,7 @@ def _resumes(problem: Problem, net: Network, rules: Interruption) -> tuple[Ints,
     came_from, rows = problem.resumed_from, np.arange(len(net.speed))
     if came_from is None:
         return None
-    moves = (rows != came_from).astype(np.int64)
+    moves = net.moved[came_from].astype(np.int64)
     travel_h = np.where(moves, problem.surface.move_h[came_from], 0.0)
     border = np.searchsorted(net.grid.t_h, travel_h - INSTANT_TOLERANCE_H)
     cost_g, none = net.transfer_g[0, came_from], np.zeros_like(rows)
@@ -123,6 +125,7 @@ def _resumes(problem: Problem, net: Network, rules: Interruption) -> tuple[Ints,
         cost_g=cost_g,
         suspends=none,
         moves=moves,
+        resizes=none,
         start=none,
         parent=none - 1,
     )

@@ -28,10 +28,11 @@ def violations(problem: Problem, placement: Placement) -> tuple[str, ...]:
 
 
 def _width(problem: Problem, placement: Placement) -> Iterator[str]:
-    """Every segment has the job's width."""
+    """Every segment has the job's width, or another one that it can run at there."""
     for segment in placement.segments:
-        if segment.gpus != problem.gpus:
-            yield f"{_name(segment)} has {segment.gpus} GPUs, not {problem.gpus}"
+        if problem.speed_at(problem.surface.index(segment.cluster), segment.gpus) is None:
+            others = "".join(f" or {width.gpus}" for width in problem.widths)
+            yield f"{_name(segment)} has {segment.gpus} GPUs, not {problem.gpus}{others}"
 
 
 def _time(problem: Problem, placement: Placement) -> Iterator[str]:
@@ -84,7 +85,8 @@ def _work(problem: Problem, placement: Placement) -> Iterator[str]:
         if progress_h <= 0:
             yield f"{_name(segment)} makes no progress"
         done_h += progress_h
-    tolerance_h = 2 * INSTANT_TOLERANCE_H * len(placement.segments) * max(1.0, float(problem.surface.speed.max()))
+    fastest = float(problem.surface.speed.max()) * max((width.speed for width in problem.widths), default=1.0)
+    tolerance_h = 2 * INSTANT_TOLERANCE_H * len(placement.segments) * max(1.0, fastest)
     if abs(done_h - problem.work_h) > tolerance_h:
         yield f"the placement does {done_h:.9g} h of work, not {problem.work_h:.9g} h"
 
@@ -98,7 +100,7 @@ def progress_of(problem: Problem, placement: Placement, number: int) -> float:
         useful_h -= float(surface.restart_h[row])
     if number < placement.suspends and problem.interruption is not None:
         useful_h -= problem.interruption.checkpoint_h
-    return useful_h * float(surface.speed[row])
+    return useful_h * (problem.speed_at(row, segment.gpus) or 0.0)
 
 
 def _gaps(problem: Problem, placement: Placement) -> Iterator[str]:
@@ -120,7 +122,12 @@ def _limits(problem: Problem, placement: Placement) -> Iterator[str]:
             yield f"the job may not be suspended, and is {placement.suspends} times"
         rules = Interruption()
     moves = sum(pause.moved for pause in pauses_of(problem, placement))
-    for count, most, word in ((placement.suspends, rules.max_suspends, "suspends"), (moves, rules.max_moves, "moves")):
+    limits = (
+        (placement.suspends, rules.max_suspends, "suspends"),
+        (moves, rules.max_moves, "moves"),
+        (placement.resizes, rules.max_resizes, "resizes"),
+    )
+    for count, most, word in limits:
         if most is not None and count > most:
             yield f"{count} {word}, at most {most} are allowed"
     for segment in placement.segments[:-1]:

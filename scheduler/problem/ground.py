@@ -11,7 +11,7 @@ import numpy as np
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.errors import InvalidInput, UnknownName
 from scheduler.domain.job import Job
-from scheduler.problem.candidates import NoCandidate, Rejected, duration_on, screen
+from scheduler.problem.candidates import NoCandidate, Rejected, duration_on, screen, too_narrow
 from scheduler.problem.surface import Floats
 
 
@@ -80,7 +80,7 @@ def ground_of(
     at = _named(clusters, resumed_from)
     candidates, rejected = screen(job, clusters, allowed=allowed, zones=zones, checkpoint_at=at, learnt=learnt)
     if not candidates:
-        raise NoCandidate(job, rejected)
+        raise NoCandidate(job, rejected, too_narrow(job, clusters, allowed))
     spans = {c.name: span for c in candidates if (span := duration_on(job, c, learnt)) is not None}
     stranded = (at,) if at is not None and at not in candidates else ()
     return Ground(

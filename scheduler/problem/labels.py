@@ -21,7 +21,7 @@ class Labels:
     Args:
         state: the cluster it runs on, or the wait it is in.
         progress_h, cost_g: work done and cost so far, relative to integrals of the state. [h], [g]
-        suspends, moves: so far.
+        suspends, moves, resizes: so far.
         start: border at which the running segment started.
         parent: number of the last suspended segment, -1 where there is none.
     """
@@ -31,6 +31,7 @@ class Labels:
     cost_g: Floats
     suspends: Ints
     moves: Ints
+    resizes: Ints
     start: Ints
     parent: Ints
 
@@ -46,6 +47,7 @@ class Labels:
             cost_g=self.cost_g[which],
             suspends=self.suspends[which],
             moves=self.moves[which],
+            resizes=self.resizes[which],
             start=self.start[which],
             parent=self.parent[which],
         )
@@ -58,6 +60,7 @@ NO_LABELS = Labels(
     cost_g=_NO_FLOATS,
     suspends=_NO_INTS,
     moves=_NO_INTS,
+    resizes=_NO_INTS,
     start=_NO_INTS,
     parent=_NO_INTS,
 )
@@ -71,6 +74,7 @@ def together(parts: Sequence[Labels]) -> Labels:
         cost_g=np.concatenate([part.cost_g for part in parts]),
         suspends=np.concatenate([part.suspends for part in parts]),
         moves=np.concatenate([part.moves for part in parts]),
+        resizes=np.concatenate([part.resizes for part in parts]),
         start=np.concatenate([part.start for part in parts]),
         parent=np.concatenate([part.parent for part in parts]),
     )

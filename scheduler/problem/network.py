@@ -1,7 +1,7 @@
 """What a suspendable job can do at each border of the grid: start, run, suspend, wait, resume elsewhere.
 
-A job that does not run waits in one of two ways for each cluster c: READY (wait c: it resumes on c and nothing
-accrues) or HELD (wait C + c: it resumes on c, whose nodes are kept).
+A job that does not run waits for a row c in one of several ways: READY (wait c: it resumes on c and nothing accrues)
+or HELD by b (it resumes on c, and the nodes that it had as row b of the same cluster are kept).
 """
 
 from __future__ import annotations
@@ -25,15 +25,17 @@ class Network:
         work_h: work to do, in hours at speed 1. [h]
         checkpoint_h: occupied time without progress before a suspend. [h]
         speed, restart_h: shape [C]. [-], [h]
-        row: cluster of each wait, shape [2C].
-        accrued_g: what waiting has cost since the first border, shape [N+1, 2C]. [g]
-        lasts: whether waiting goes on through the slot behind e, shape [N, 2C].
+        row: cluster on which each wait resumes, shape [X].
+        holder: cluster whose nodes are kept meanwhile, -1 for none, shape [X].
+        accrued_g: what waiting has cost since the first border, shape [N+1, X]. [g]
+        lasts: whether waiting goes on through the slot behind e, shape [N, X].
         startable: whether a segment can start at e, shape [N, C].
         matures, matures_fresh: first border at which a segment that starts at e may be suspended, N if never: one
             that resumes, and the very first; shape [N, C].
         target: the wait for d after a suspend on c, shape [C, C].
         arrives: border from which it can resume there, N if never, shape [N, C, C].
         transfer_g: emissions of the way, shape [N, C, C]. [g]
+        moved, resized: whether the way leads to another cluster, and to another width, shape [C, C].
     """
 
     grid: Grid
@@ -42,6 +44,7 @@ class Network:
     speed: Floats
     restart_h: Floats
     row: Ints
+    holder: Ints
     accrued_g: Floats
     lasts: NDArray[np.bool_]
     startable: NDArray[np.bool_]
@@ -50,14 +53,18 @@ class Network:
     target: Ints
     arrives: Ints
     transfer_g: Floats
+    moved: NDArray[np.bool_]
+    resized: NDArray[np.bool_]
 
 
 def network(problem: Problem, on: Grid, rules: Interruption) -> Network:
     """The network of a job that may be suspended."""
     surface, own = problem.surface, np.arange(len(problem.surface.clusters))
+    before, after = np.nonzero(~surface.moved & surface.holds[:, None])
+    holder = np.concatenate([np.full_like(own, -1), before])
     startable = on.room & (on.t_h[:-1] >= problem.earliest_h - INSTANT_TOLERANCE_H)
     target = np.tile(own, (len(own), 1))
-    target[own, own] += np.where(surface.holds, len(own), 0)
+    target[before, after] = len(own) + np.arange(len(before))
     borders = len(on.t_h)
     return Network(
         grid=on,
@@ -65,15 +72,18 @@ def network(problem: Problem, on: Grid, rules: Interruption) -> Network:
         checkpoint_h=rules.checkpoint_h,
         speed=surface.speed,
         restart_h=surface.restart_h,
-        row=np.tile(own, 2),
-        accrued_g=np.concatenate([np.zeros((borders, len(own))), on.hold_g.T], axis=1),
-        lasts=np.concatenate([np.ones_like(on.room.T), on.room.T], axis=1),
+        row=np.concatenate([own, after]),
+        holder=holder,
+        accrued_g=np.concatenate([np.zeros((borders, len(own))), on.hold_g.T[:, before]], axis=1),
+        lasts=np.concatenate([np.ones_like(on.room.T), on.room.T[:, before]], axis=1),
         startable=startable.T,
         matures=_matures(on, startable, rules, surface.restart_h),
         matures_fresh=_matures(on, startable, rules, np.zeros(len(own))),
         target=target,
         arrives=_arrives(problem, on),
-        transfer_g=np.where(np.eye(len(own), dtype=bool), 0.0, surface.move_g[:, :, on.slot].transpose(2, 0, 1)),
+        transfer_g=np.where(surface.moved, surface.move_g[:, :, on.slot].transpose(2, 0, 1), 0.0),
+        moved=surface.moved,
+        resized=surface.resized,
     )
 
 

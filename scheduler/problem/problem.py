@@ -20,13 +20,29 @@ class Interruption:
     Args:
         checkpoint_h: occupied time without progress at the end of a segment that is suspended. [h]
         min_segment_h: shortest occupied time of a segment; does not bind the last. [h]
-        max_suspends, max_moves: limits, None for none.
+        max_suspends, max_moves, max_resizes: limits, None for none.
     """
 
     checkpoint_h: float = 0.0
     min_segment_h: float = 0.0
     max_suspends: int | None = None
     max_moves: int | None = None
+    max_resizes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Width:
+    """Another width that the job can run at.
+
+    Args:
+        gpus: GPUs.
+        speed: work done in an hour, relative to the job's own width. [-]
+        rows: the clusters on which it can.
+    """
+
+    gpus: int
+    speed: float
+    rows: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +60,7 @@ class Problem:
         resumed_from: row of the cluster whose checkpoint the next segment resumes from; None for a first start.
         min_saving_pct: least saving worth a wait, a suspend or leaving home. [%]
         objective: what is minimised, all lines or all but embodied.
+        widths: others than `gpus` that it can run at.
     """
 
     surface: Surface
@@ -56,6 +73,7 @@ class Problem:
     resumed_from: int | None = None
     min_saving_pct: float = 0.0
     objective: Objective = "lifecycle"
+    widths: tuple[Width, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a problem that cannot be posed."""
@@ -63,6 +81,13 @@ class Problem:
             raise InvalidInput(f"a job needs GPUs and work, not {self.gpus} GPUs and {self.work_h} h")
         if self.earliest_h < 0:
             raise InvalidInput("the earliest start lies before the moment of decision")
+
+    def speed_at(self, row: int, gpus: int) -> float | None:
+        """Work done in an hour on a cluster at a width, None where the job cannot run so. [-]"""
+        own = float(self.surface.speed[row])
+        if gpus == self.gpus:
+            return own
+        return next((own * width.speed for width in self.widths if width.gpus == gpus and row in width.rows), None)
 
     @property
     def run_rate(self) -> Floats:

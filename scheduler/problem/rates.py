@@ -30,8 +30,14 @@ def row_intensity(
     return slot_means(series, series.at_level(level), start, edges_us)
 
 
-def job_gpu_hour(job: Job, cluster: Cluster, level: Level) -> GpuHour:
+def job_gpu_hour(job: Job, cluster: Cluster, level: Level, gpus: int | None = None) -> GpuHour:
     """What an hour of one of the job's GPUs draws and embodies, with its share of the node.
+
+    Args:
+        job: what runs.
+        cluster: where.
+        level: corner of the uncertain figures.
+        gpus: how many it is resized to, None for its own number.
 
     Notes:
         An exclusive job reserves k = width / gpus as many GPUs as it uses. Each of its own then carries k times
@@ -39,7 +45,7 @@ def job_gpu_hour(job: Job, cluster: Cluster, level: Level) -> GpuHour:
         dynamic = run_w - gpu.idle_w + k (node.host_w - node.idle_w) / node.gpus.
     """
     hour = gpu_hour(cluster, job.gpu_power_w(cluster), level)
-    share = width_on(job, cluster) / job.gpus
+    share = width_on(job, cluster, gpus) / (gpus or job.gpus)
     if share == 1:
         return hour
     node = cluster.node

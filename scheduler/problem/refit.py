@@ -23,7 +23,10 @@ def refit(problem: Problem, ahead: Sequence[Segment]) -> Placement | None:
             return None
         row = surface.index(stretch.cluster)
         restart_h = float(surface.restart_h[row]) if kept or problem.resumed_from is not None else 0.0
-        start_h, end_h, speed = surface.hour(stretch.start), surface.hour(stretch.end), float(surface.speed[row])
+        start_h, end_h = surface.hour(stretch.start), surface.hour(stretch.end)
+        speed = problem.speed_at(row, stretch.gpus)
+        if speed is None:
+            return None
         finish_h = start_h + restart_h + left_h / speed
         if number == len(ahead) - 1 or finish_h <= end_h:
             return Placement(segments=(*kept, replace(stretch, end=surface.instant(finish_h))))

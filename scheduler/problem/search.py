@@ -44,7 +44,7 @@ class Partial:
         first: border from which it may be suspended, or resume.
         start: border at which the running segment started.
         progress_h, cost_g: work done and cost so far, relative to integrals of the state. [h], [g]
-        suspends, moves: so far.
+        suspends, moves, resizes: so far.
         parent: number of the last suspended segment, -1 where there is none.
         until: border from which another plan does as well.
         filed_g: next steps up to this bound are filed. [g]
@@ -58,6 +58,7 @@ class Partial:
     cost_g: float
     suspends: int
     moves: int
+    resizes: int
     parent: int
     until: int = _NEVER
     filed_g: float = -np.inf
@@ -145,7 +146,9 @@ class Search:
         keep = np.flatnonzero(np.isfinite(least_g) & (least_g <= self._limit_g()))
         columns = (row, mature, e, progress_h, cost_g)
         begun = [
-            Partial(runs=True, at=c, first=m, start=s, progress_h=p, cost_g=g, suspends=0, moves=0, parent=-1)
+            Partial(
+                runs=True, at=c, first=m, start=s, progress_h=p, cost_g=g, suspends=0, moves=0, resizes=0, parent=-1
+            )
             for c, m, s, p, g in zip(*(column[keep].tolist() for column in columns), strict=True)
         ]
         return least_g[keep], begun
@@ -157,7 +160,9 @@ class Search:
         keep = np.flatnonzero(np.isfinite(least_g) & (least_g <= self._limit_g()))
         columns = (labels.state, border, labels.progress_h, labels.cost_g, labels.moves)
         begun = [
-            Partial(runs=False, at=x, first=e, start=e, progress_h=p, cost_g=g, suspends=0, moves=m, parent=-1)
+            Partial(
+                runs=False, at=x, first=e, start=e, progress_h=p, cost_g=g, suspends=0, moves=m, resizes=0, parent=-1
+            )
             for x, e, p, g, m in zip(*(column[keep].tolist() for column in columns), strict=True)
         ]
         return least_g[keep], begun
@@ -173,6 +178,7 @@ class Search:
                 and (cheaper or as_cheap)
                 and (counts.max_suspends is None or other.suspends <= plan.suspends)
                 and (counts.max_moves is None or other.moves <= plan.moves)
+                and (counts.max_resizes is None or other.resizes <= plan.resizes)
                 and last >= plan.first
             ):
                 plan.until = min(plan.until, max(other.first, plan.first))
@@ -181,10 +187,11 @@ class Search:
 
     def _last(self, plan: Partial) -> int:
         """The last border to which a plan can stay as it is."""
-        on, ready = self._net.grid, len(self._net.speed)
+        on = self._net.grid
         if plan.runs:
             return int(on.room_to[plan.at, plan.start])
-        return len(on.slot) if plan.at < ready else int(on.room_to[plan.at - ready, plan.first])
+        holder = int(self._net.holder[plan.at])
+        return len(on.slot) if holder < 0 else int(on.room_to[holder, plan.first])
 
     def _ahead(self, plan: Partial) -> slice:
         """The borders at which its next step may fall."""
@@ -225,7 +232,8 @@ class Search:
         for i in np.flatnonzero(self._again(plan, key_g, least_g)).tolist():
             begun = Partial(
                 runs=True, at=row, first=int(mature[i]), start=plan.first + i, progress_h=float(progress_h[i]),
-                cost_g=float(cost_g[i]), suspends=plan.suspends, moves=plan.moves, parent=plan.parent,
+                cost_g=float(cost_g[i]), suspends=plan.suspends, moves=plan.moves, resizes=plan.resizes,
+                parent=plan.parent,
             )  # fmt: skip
             self._file(float(least_g[i]), begun)
 
@@ -245,11 +253,13 @@ class Search:
         arrival = net.arrives[border, row]
         cost_g = (plan.cost_g + on.run_g[row, border])[:, None] + net.transfer_g[border, row]
         cost_g = cost_g - net.accrued_g[border][:, target]
-        moves = plan.moves + (np.arange(len(net.speed)) != row)
+        moves, resizes = plan.moves + net.moved[row], plan.resizes + net.resized[row]
         table = self._bounds.wait[arrival, target, self._bounds.left(plan.suspends + 1)]
         least_g = self._bounds.lowest_g(table, cost_g, progress_h[near, None])
         if self._rules.max_moves is not None:
             least_g = np.where(moves <= self._rules.max_moves, least_g, np.inf)
+        if self._rules.max_resizes is not None:
+            least_g = np.where(resizes <= self._rules.max_resizes, least_g, np.inf)
         through_h = on.t_h[arrival] + ((net.work_h - progress_h[near]) / self._fastest)[:, None]
         least_g = self._late(least_g, through_h, plan.suspends + 1)
         chosen = self._again(plan, key_g, np.concatenate([least_g.ravel(), left[~is_near]]))[: least_g.size]
@@ -258,7 +268,7 @@ class Search:
             arrived = Partial(
                 runs=False, at=int(target[to]), first=int(arrival[i, to]), start=int(border[i]),
                 progress_h=float(progress_h[near[i]]), cost_g=float(cost_g[i, to]), suspends=plan.suspends + 1,
-                moves=int(moves[to]), parent=len(self._done) - 1,
+                moves=int(moves[to]), resizes=int(resizes[to]), parent=len(self._done) - 1,
             )  # fmt: skip
             self._file(float(least_g[i, to]), arrived)
 

@@ -44,6 +44,8 @@ class Surface:
         restart_h: shape [C], occupied time from a resume to progress. [h]
         move_h: shape [C, C], time a checkpoint takes to travel; inf where it cannot. [h]
         move_g: shape [C, C, S], emissions of that transfer leaving in slot s. [g]
+        site, width: shape [C], the cluster behind each row and its GPUs, where rows are clusters at several widths;
+            None where each is a cluster of its own and all have the job's width.
     """
 
     origin: datetime
@@ -57,6 +59,8 @@ class Surface:
     restart_h: Floats
     move_h: Floats
     move_g: Floats
+    site: Ints | None = None
+    width: Ints | None = None
 
     def __post_init__(self) -> None:
         """Check every shape once, so that no solver has to."""
@@ -76,6 +80,18 @@ class Surface:
         for name, (array, shape) in shapes.items():
             if array.shape != shape:
                 raise InvalidInput(f"surface: {name} has shape {array.shape}, not {shape}")
+
+    @property
+    def moved(self) -> NDArray[np.bool_]:
+        """Whether the way from each row to each leads to another cluster, shape [C, C]."""
+        site = np.arange(len(self.clusters)) if self.site is None else self.site
+        return np.asarray(site[:, None] != site)
+
+    @property
+    def resized(self) -> NDArray[np.bool_]:
+        """Whether the way from each row to each changes the width, shape [C, C]."""
+        width = np.zeros(len(self.clusters)) if self.width is None else self.width
+        return np.asarray(width[:, None] != width)
 
     @property
     def slot_h(self) -> Floats:

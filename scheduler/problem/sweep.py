@@ -88,7 +88,9 @@ class Sweep:
     def _layer(self, labels: Labels) -> Ints:
         """What two plans must share to be compared: the state, and the counts that are limited."""
         layer = labels.state
-        for most, count in ((self._rules.max_suspends, labels.suspends), (self._rules.max_moves, labels.moves)):
+        rules = self._rules
+        counts = ((rules.max_suspends, labels.suspends), (rules.max_moves, labels.moves))
+        for most, count in (*counts, (rules.max_resizes, labels.resizes)):
             if most is not None:
                 layer = layer * (most + 1) + count
         return layer
@@ -128,6 +130,7 @@ class Sweep:
             cost_g=-net.grid.run_g[row, e],
             suspends=none,
             moves=none,
+            resizes=none,
             start=e,
             parent=none - 1,
         )
@@ -151,7 +154,7 @@ class Sweep:
         cost_g = (running.cost_g + net.grid.run_g[row, e])[:, None]
         cost_g = cost_g + net.transfer_g[e][row] - net.accrued_g[e][state]
         suspends = running.suspends + 1
-        moves = running.moves[:, None] + (np.arange(len(net.speed)) != row[:, None])
+        moves, resizes = running.moves[:, None] + net.moved[row], running.resizes[:, None] + net.resized[row]
         table = self._bounds.wait[arrival, state, self._bounds.left(suspends)[:, None]]
         least_g = self._bounds.lowest_g(table, cost_g, progress_h[:, None])
         keep = np.isfinite(least_g) & (least_g <= self._limit_g())
@@ -160,6 +163,8 @@ class Sweep:
             keep &= (suspends <= self._rules.max_suspends)[:, None]
         if self._rules.max_moves is not None:
             keep &= moves <= self._rules.max_moves
+        if self._rules.max_resizes is not None:
+            keep &= resizes <= self._rules.max_resizes
         which, to = np.nonzero(keep)
         if not len(which):
             return
@@ -169,6 +174,7 @@ class Sweep:
             cost_g=cost_g[which, to],
             suspends=suspends[which],
             moves=moves[which, to],
+            resizes=resizes[which, to],
             start=np.zeros_like(which),
             parent=self._record(e, running, which),
         )
@@ -201,6 +207,7 @@ class Sweep:
             cost_g=cost_g,
             suspends=labels.suspends,
             moves=labels.moves,
+            resizes=labels.resizes,
             start=np.full_like(row, e),
             parent=labels.parent,
         )

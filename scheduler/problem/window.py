@@ -57,7 +57,7 @@ def first_start_h(problem: Problem) -> Floats:
     first = np.full(len(surface.clusters), max(problem.earliest_h, float(surface.edges_h[0])))
     if problem.resumed_from is None:
         return first
-    here = np.arange(len(first)) == problem.resumed_from
+    here = ~surface.moved[problem.resumed_from]
     travel_h = np.where(here, 0.0, surface.move_h[problem.resumed_from])
     may_move = rules is None or rules.max_moves is None or rules.max_moves > 0
     return np.where(here | may_move, np.maximum(first, travel_h), np.inf)
@@ -68,8 +68,8 @@ def _fits(problem: Problem, on: Grid, row: Ints, start_h: Floats, end_h: Floats)
     fits = on.fits(row, start_h, end_h)
     came_from = problem.resumed_from
     if came_from is not None and problem.surface.holds[came_from]:
-        kept = on.fits(row, np.zeros_like(start_h), start_h)
-        fits &= (row != came_from) | kept | (start_h <= INSTANT_TOLERANCE_H)
+        kept = on.fits(np.full_like(row, came_from), np.zeros_like(start_h), start_h)
+        fits &= problem.surface.moved[came_from, row] | kept | (start_h <= INSTANT_TOLERANCE_H)
     return fits
 
 
@@ -79,8 +79,8 @@ def _drafts(problem: Problem, on: Grid, row: Ints, start_h: Floats, end_h: Float
     came_from = problem.resumed_from
     if came_from is not None:
         arrival_g = problem.surface.move_g[came_from, :, on.slot[0]]
-        held_g = on.hold_to(row, start_h)
-        cost_g = cost_g + np.where(row == came_from, held_g, arrival_g[row])
+        held_g = on.hold_to(np.full_like(row, came_from), start_h)
+        cost_g = cost_g + np.where(problem.surface.moved[came_from, row], arrival_g[row], held_g)
     if not np.isfinite(cost_g).any():
         return []
     ties = np.flatnonzero(cost_g <= cost_g.min() + TIE * abs(cost_g.min()))

@@ -1,0 +1,56 @@
+"""Running wider while the grid is clean and narrower while it is not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from policies.carbon_aware import CarbonAware, if_worth
+from scheduler.domain.placement import Placement
+from scheduler.ports import Need
+from scheduler.problem.exact import cheapest
+from scheduler.problem.problem import Problem
+from scheduler.problem.relax import infeasible
+from scheduler.problem.widths import folded, unfolded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elastic:
+    """The cheapest placement over place, time and the widths that the job lists.
+
+    Notes:
+        min over segments (c, w) of the sum of w x hours x rate[c, s], with s(w) hours of work done in an hour: every
+        cluster at every width is a state of the exact programme, and a resize is a suspend that stays. A width that
+        scales badly, s(w) / w far under 1, pays its embodied and idle share for little work and is not chosen.
+        Carbon-scaling by marginal work: Hanafy et al., CarbonScaler, SIGMETRICS 2024, DOI 10.48550/arXiv.2302.08681.
+
+    Options:
+        elastic: the widths, what each does in an hour relative to `gpus`, and how many resizes are allowed, any;
+            absent: as carbon-aware.
+        interruptible: what a suspend or resize costs; absent: one width from the start to the end.
+        min_saving: least saving against carbon-aware that is worth another width, 0 [%].
+
+    Guarantees:
+        Feasible whenever anything is; on the same forecast nothing at any listed width is cheaper.
+    """
+
+    name: ClassVar[str] = "elastic"
+    needs: ClassVar[frozenset[Need]] = frozenset({"forecast", "duration"})
+
+    def place(self, problem: Problem) -> Placement:
+        """The cheapest placement at any width.
+
+        Raises:
+            Infeasible: nothing keeps every constraint.
+        """
+        if not problem.widths:
+            return CarbonAware().place(problem)
+        wide, options = unfolded(problem)
+        chosen = cheapest(wide)
+        if chosen is None:
+            raise infeasible(problem)
+        placement = folded(problem, options, chosen)
+        fixed = cheapest(replace(problem, widths=()))
+        if problem.min_saving_pct == 0 or fixed is None:
+            return placement
+        return if_worth(problem, placement, CarbonAware().place(problem))
