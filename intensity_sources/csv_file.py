@@ -11,23 +11,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from intensity_sources.csv_text import read_cells
 from intensity_sources.csv_times import TimeGrid, time_grid
-from scheduler.domain.basis import DEFAULT_BASIS, Basis, Boundary
+from intensity_sources.options import only
+from scheduler.domain.basis import DEFAULT_BASIS, Basis, Boundary, Flow, Gas, Signal, parse_basis
 from scheduler.domain.errors import InvalidInput, NotCovered
 from scheduler.domain.instant import format_instant, to_utc
 from scheduler.domain.intensity import IntensitySeries, Provenance
+from scheduler.ports import SourceCard, SourceSetup
 
 Floats = NDArray[np.float64]
 
 UTC_COLUMN: Final = "utc"
 BOUNDARIES: Final[dict[str, Boundary]] = {"direct": "direct", "lifecycle": "lifecycle", "lca": "lifecycle"}
 """What may follow a zone after a bar, as in ``CA-QC|direct``."""
+ANY_BASIS: Final = tuple(
+    Basis(signal=signal, boundary=boundary, flow=flow, gas=gas)
+    for signal in get_args(Signal)
+    for boundary in get_args(Boundary)
+    for flow in get_args(Flow)
+    for gas in get_args(Gas)
+    if (signal == "marginal") == (flow == "n/a")
+)
+"""Every meaning that a file may be given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,14 @@ class CsvFile:
     """
 
     name: ClassVar[str] = "csv-file"
+    card: ClassVar[SourceCard] = SourceCard(
+        title="An intensity table of your own",
+        bases=ANY_BASIS,
+        licence="whatever the file came under",
+        attribution="the file's name",
+        limits="what the file holds",
+        local=True,
+    )
 
     def __init__(self, path: Path, basis: Basis = DEFAULT_BASIS) -> None:
         self._what = path.name
@@ -58,6 +77,19 @@ class CsvFile:
         for name, column, cells in zip(header, columns, of_column, strict=True):
             if column is not None:
                 self._values[column] = self._grid.spread(_numbers(name, cells, lines, self._what))
+
+    @classmethod
+    def connect(cls, setup: SourceSetup) -> Self:
+        """The table at the option ``path``, read on the option ``basis``.
+
+        Raises:
+            InvalidInput: an option is unknown or missing, or the file cannot be read as a table.
+        """
+        options = only(setup.options, "path", "basis", source=cls.name)
+        if "path" not in options:
+            raise InvalidInput(f"the source {cls.name} needs the option 'path'", hint="name the table's file")
+        basis = parse_basis(options["basis"]) if "basis" in options else DEFAULT_BASIS
+        return cls(Path(options["path"]).expanduser(), basis)
 
     def zones(self) -> Sequence[str]:
         """The zones of the file, in its order."""

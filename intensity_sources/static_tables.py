@@ -11,16 +11,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Self
 
 import numpy as np
 
+from intensity_sources.options import only, whole_number
 from intensity_sources.yearly import FILES, YearRow, read_rows
 from scheduler.domain.basis import DEFAULT_BASIS, Basis
 from scheduler.domain.errors import InvalidInput, NotCovered
 from scheduler.domain.estimate import Estimate
 from scheduler.domain.instant import format_instant, to_utc
 from scheduler.domain.intensity import IntensitySeries, Provenance
+from scheduler.ports import SourceCard, SourceSetup
 
 PROJECTION_YEARS: Final = 5
 """A year that is not there is projected with the least and the most of this many last years as its range."""
@@ -39,6 +41,20 @@ class StaticTables:
     """
 
     name: ClassVar[str] = "static-tables"
+    card: ClassVar[SourceCard] = SourceCard(
+        title="Yearly tables that ship with the tool",
+        bases=(
+            DEFAULT_BASIS,
+            Basis(boundary="direct"),
+            Basis(boundary="direct", flow="production"),
+            Basis(signal="marginal", boundary="direct", flow="n/a", gas="CO2"),
+        ),
+        licence="by row: ODbL-1.0 (Electricity Maps), Licence Ouverte 2.0 (RTE), others as their rows say",
+        attribution="Electricity Maps, RTE, UNFCCC/IFI: each row names its own",
+        url="https://www.electricitymaps.com, https://www.rte-france.com, https://unfccc.int",
+        limits="closed years, flat within a year",
+        local=True,
+    )
 
     def __init__(self, *, year: int | None = None, files: Sequence[Path] = FILES) -> None:
         self._year = year
@@ -48,6 +64,16 @@ class StaticTables:
             years = self._by_zone.setdefault(row.zone, {}).setdefault(row.basis, {})
             if years.setdefault(row.year, row) is not row:
                 raise InvalidInput(f"{row.zone} {row.year} '{row.basis}' is there twice", hint="keep one of the rows")
+
+    @classmethod
+    def connect(cls, setup: SourceSetup) -> Self:
+        """The tables, with the option ``year``.
+
+        Raises:
+            InvalidInput: an option is unknown, or the year is no year.
+        """
+        options = only(setup.options, "year", source=cls.name)
+        return cls(year=whole_number("year", options["year"]) if "year" in options else None)
 
     def zones(self) -> Sequence[str]:
         """The zones of the tables, on whatever basis."""

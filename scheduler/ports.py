@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -40,6 +40,7 @@ class SourceCard:
         credentials: names of the secrets that it cannot do without.
         forecasts: whether it issues forecasts.
         limits: what it lets one ask, as it is published.
+        local: whether it reads files of this machine and asks nobody, so that nothing of it is kept.
     """
 
     title: str
@@ -50,6 +51,7 @@ class SourceCard:
     credentials: tuple[str, ...] = ()
     forecasts: bool = False
     limits: str = ""
+    local: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,82 @@ class ForecastSource(IntensitySource, Protocol):
         """
 
 
+@runtime_checkable
+class PlanSource(IntensitySource, Protocol):
+    """A provider that tells what the plan behind its credentials reaches."""
+
+    def reaches(self, zone: str) -> Sequence[str]:
+        """The provider's own words for what it lists of a zone, such as ``carbon-intensity/history``; ``*`` for all.
+
+        Raises:
+            SourceUnavailable: it could not be asked.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Whose figures are kept: those of a source, by its registered name, for a zone on a basis."""
+
+    source: str
+    zone: str
+    basis: Basis
+
+
+Asked = Literal["history", "forecast"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A stretch that a source was asked for last at `at`, whatever it said."""
+
+    start: datetime
+    end: datetime
+    at: datetime
+
+
+class IntensityStore(Protocol):
+    """What sources said, cache and evidence in one: a later figure stands beside an earlier one, never over it."""
+
+    def keep(self, subject: Subject, series: IntensitySeries, *, at: datetime) -> int:
+        """Store what is not there yet; how many intervals that were.
+
+        Args:
+            subject: whose they are.
+            series: observed, estimated or forecast; one that says no `retrieved_at` was retrieved at `at`.
+        """
+
+    def noted(self, subject: Subject, asked: Asked, check: Check) -> None:
+        """Remember that the source was asked, also where what it said was known or was nothing."""
+
+    def checks(self, subject: Subject, asked: Asked) -> Sequence[Check]:
+        """When each stretch was asked for last, in order of time, without overlap."""
+
+    def history(
+        self, subject: Subject, start: datetime, end: datetime, *, known_at: datetime | None = None
+    ) -> IntensitySeries | None:
+        """The newest figures of ``[start, end)`` that are no forecast, or those that were known at an instant."""
+
+    def forecasts(
+        self,
+        subject: Subject,
+        start: datetime,
+        end: datetime,
+        *,
+        issued_by: datetime | None = None,
+        hours: Collection[int] | None = None,
+    ) -> Sequence[IntensitySeries]:
+        """The forecasts that touch ``[start, end)``, in the order of their issue.
+
+        Args:
+            subject: whose they are; start: of the interval; end: of the interval.
+            issued_by: leaves out later ones.
+            hours: leaves out those that were issued in other hours of the day, UTC.
+        """
+
+    def stamp(self) -> int:
+        """A number that rises whenever something new is stored."""
+
+
 Need = Literal["forecast", "duration", "history"]
 
 
@@ -141,18 +219,22 @@ class Launch:
         gpus, cpus, memory_bytes: what is reserved; of kind ray only the last two are, and for the driver.
         gpu_model: Ray resource name that pins the accelerator.
         package: zip of the working folder; digest: its SHA-256; None for a job without a folder.
-        checkpoint_dir: folder on the cluster where the job saves itself.
+        checkpoint_dir: folder on the cluster where the job saves itself; only this attempt's where that is copied.
         fence: number from the store; a lower one stops as soon as it sees a higher.
         grace: time between SIGTERM and SIGKILL.
         sample_every: time between samples.
         progress: fraction done before this segment. [-]
         metadata: text to text, kept by the cluster beside the job; holds the spec's hash.
+        nodes: how many nodes the ranks, and what is reserved, are shared out to evenly; 1 but for kind torchrun.
+        storage_uri: below which the agent copies the checkpoint; empty where its folder is on a mounted storage.
+        copy_every: least time between two copies while the training runs.
+        copies: kept there beside the newest.
     """
 
     sid: str
     kind: LaunchKind
     entrypoint: str | tuple[str, ...]
-    env: Mapping[str, str]
+    env: Mapping[str, str] = field(repr=False)
     runtime_env: Mapping[str, object]
     ranks: int
     gpus: int
@@ -167,6 +249,10 @@ class Launch:
     sample_every: timedelta
     progress: float
     metadata: Mapping[str, str]
+    nodes: int = 1
+    storage_uri: str = ""
+    copy_every: timedelta = timedelta(minutes=10)
+    copies: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,3 +317,16 @@ class Executor(Protocol):
 
     def evidence(self, node_id: str, name: str, *, tail: int | None = None) -> bytes | None:
         """A file that the agent wrote, or its last `tail` lines; None where there is none."""
+
+
+class Storage(Protocol):
+    """A place where the checkpoints of one job lie, as the scheduler reaches it: evidence, and the fence.
+
+    Every method raises `StorageUnreachable` when the place did not answer, which says nothing about what lies there.
+    """
+
+    def read(self, name: str) -> bytes | None:
+        """A file of the agent's second copy of the evidence; None where there is none."""
+
+    def raise_fence(self, number: int) -> bool:
+        """See that every attempt of a lower number stops; never lowers. False where a higher one stood already."""

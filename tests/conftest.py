@@ -13,7 +13,7 @@ import pytest
 from hypothesis import settings
 
 XDG_FOLDERS = ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME")
-FOREIGN = ("CARBONSCHED_", "RAY_", "WATTTIME_", "ELECTRICITYMAPS_")
+FOREIGN = ("CARBONSCHED_", "RAY_", "WATTTIME_", "ELECTRICITY_MAPS_")
 
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)

@@ -50,6 +50,11 @@ class Basis:
         """The four words that tell bases apart."""
         return f"{self.signal} {self.boundary} {self.flow} {self.gas}"
 
+    @property
+    def details(self) -> tuple[str, str, str, str]:
+        """What is kept beside: factor set, GWP set, losses and year."""
+        return (self.factor_set, self.gwp_set, self.losses, self.year)
+
     def require_same(self, other: Basis) -> None:
         """Raise `BasisMismatch` unless both mean the same kind of number."""
         if self != other:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, Strict, field_validator, model_validator
@@ -48,7 +49,7 @@ class Node(FileModel):
 
 
 class Disk(FileModel):
-    """A storage that the cluster mounts; the same name on two clusters means a checkpoint can travel."""
+    """A storage that the cluster mounts or reaches; where jobs of two save on one name, a checkpoint can travel."""
 
     name: Name
     path: str | None = None
@@ -59,6 +60,13 @@ class Disk(FileModel):
         """Require exactly one of path and uri."""
         if (self.path is None) == (self.uri is None):
             raise InvalidInput(f"storage {self.name!r} needs a path or a uri, one of the two")
+        if self.uri is not None and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^\s/]*(/\S*)?", self.uri):
+            raise InvalidInput(f"storage {self.name!r}: its uri is no URI", hint="write s3://bucket/folder")
+        if self.uri is not None and "@" in self.uri.split("/")[2]:
+            raise InvalidInput(
+                f"storage {self.name!r}: its uri names an account",
+                hint="leave it to the environment of the scheduler and of the nodes, where the provider's tools look",
+            )
         return self
 
 
@@ -69,7 +77,8 @@ class RayAddress(FileModel):
     token_env: str | None = Field(default=None, description="environment variable that holds the token")
     token_file: str | None = Field(default=None, description="file, mode 0600, that holds the token")
     verify: bool | str = Field(default=True, description="check TLS certificates, or the path of a CA file")
-    via: str | None = Field(default=None, description="proxy or tunnel to go through")
+    via: str | None = Field(default=None, description="ssh://user@host, or an http:// or https:// proxy, to go through")
+    allow_plain_token: bool = Field(default=False, description="send the token where others on the way can read it")
     python: str = Field(default="python3", description="Python command on the cluster's nodes that runs the agent")
 
 
@@ -89,7 +98,7 @@ class Cluster(FileModel):
     lifetime_use: Figure = Field(default=Estimate.exactly(0.85), description="share of its life allocated [-]")
     pue: Figure | None = Field(default=None, description="facility over IT energy [-], default 1.5 [1.2, 1.8], flagged")
     paused_nodes: PausedNodes = Field(default="held", description="what happens to nodes that a job leaves")
-    storage: Annotated[tuple[Disk, ...], Strict(False)] = Field(default=(), description="storages mounted")  # noqa: FBT003  # the library's only form
+    storage: Annotated[tuple[Disk, ...], Strict(False)] = Field(default=(), description="jobs save on the first")  # noqa: FBT003  # the library's only form
     ray: RayAddress | None = Field(default=None, description="how to reach it; not needed to plan")
     price_gpu_h: float | None = Field(default=None, ge=0, description="price of a GPU-hour; recorded, not acted on yet")
     calendar: object = Field(default=None, description="opening hours; recorded, not acted on yet")
@@ -118,6 +127,11 @@ class Cluster(FileModel):
             if figure.low < 0:
                 raise InvalidInput("a power or an embodied figure is below 0")
         return self
+
+    @property
+    def saves_on(self) -> Disk | None:
+        """The storage that jobs save themselves on: the first; None where they save themselves on the node."""
+        return self.storage[0] if self.storage else None
 
     @property
     def holds_paused(self) -> bool:

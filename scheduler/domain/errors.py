@@ -9,6 +9,7 @@
     │   └── NotCovered              4   the source has no such zone, year or basis
     ├── ClusterUnreachable          5   a cluster did not answer
     ├── ClusterRefused              1   a cluster answered no
+    ├── StorageUnreachable          5   a place where checkpoints lie did not answer
     ├── BasisMismatch               1   two intensity bases were about to meet
     └── StoreError                  1   the state folder or its database cannot be used
 
@@ -80,6 +81,12 @@ class ClusterUnreachable(CarbonschedError):
 
 class ClusterRefused(CarbonschedError):
     """A cluster answered and said no."""
+
+
+class StorageUnreachable(CarbonschedError):
+    """A place where checkpoints lie did not answer, or what it takes to reach it is missing."""
+
+    exit_code = 5
 
 
 class BasisMismatch(CarbonschedError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -17,6 +16,8 @@ from scheduler.domain.instant import format_instant, hours_between, to_utc
 
 Kind = Literal["observed", "estimated", "forecast"]
 Floats = NDArray[np.float64]
+
+_NO_TIME: Final = timedelta(0)
 
 UNSTATED_RANGE: Final = 0.15
 """Range of an intensity whose source states none. [-]
@@ -34,6 +35,41 @@ class Provenance:
     attribution: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A stretch of a series and where its figures come from, for a series that was joined from several.
+
+    Args:
+        start, end: the stretch.
+        kind, source, basis, issued_at, retrieved_at: as those of the series that it was taken from.
+    """
+
+    start: datetime
+    end: datetime
+    kind: Kind
+    source: Provenance
+    basis: Basis
+    issued_at: datetime | None = None
+    retrieved_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Running sums over a series, which make a mean over any window of it a matter of two look-ups.
+
+    Args:
+        base: subtracted from every figure, so that a flat series stays flat to the last bit. [g/kWh]
+        over_base: each figure less `base`, 0 in a gap, shape [n]. [g/kWh]
+        total: their sum before each interval and after the last, shape [n+1]. [g/kWh]
+        gaps: the number of gaps, counted the same way.
+    """
+
+    base: float
+    over_base: Floats
+    total: Floats
+    gaps: NDArray[np.int64]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class IntensitySeries:
     """Carbon intensity of a zone, constant from the start of each interval to its end; NaN is a gap.
@@ -44,10 +80,12 @@ class IntensitySeries:
         start: start of the first interval, aware.
         step: length of every interval.
         g_per_kwh: intensity of each interval, finite and >= 0 or NaN. [g/kWh]
-        kind: observed, estimated or forecast.
+        kind: observed, estimated or forecast; of a joined series the least firm of its pieces.
         source: where it comes from.
         low, high: range of each interval where the source states one. [g/kWh]
         issued_at: when a forecast was made; retrieved_at: when it was fetched.
+        pieces: of a joined series what each stretch was taken from, in order of time; gaps are in none.
+        notes: what a reader must know of how it came about, such as a source that was passed over and why.
     """
 
     zone: str
@@ -61,7 +99,10 @@ class IntensitySeries:
     high: Floats | None = None
     issued_at: datetime | None = None
     retrieved_at: datetime | None = None
+    pieces: tuple[Piece, ...] = ()
+    notes: tuple[str, ...] = ()
     end: datetime = field(init=False)
+    _sums: Sums | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
         """Freeze the arrays and refuse what cannot be an intensity."""
@@ -90,17 +131,53 @@ class IntensitySeries:
         step_h = self.step / timedelta(hours=1)
         return np.float64(hours_between(origin, self.start)) + step_h * np.arange(len(self) + 1, dtype=np.float64)
 
+    @property
+    def origins(self) -> tuple[Piece, ...]:
+        """What each stretch was taken from: its pieces, or itself as one."""
+        whole = Piece(
+            start=self.start,
+            end=self.end,
+            kind=self.kind,
+            source=self.source,
+            basis=self.basis,
+            issued_at=self.issued_at,
+            retrieved_at=self.retrieved_at,
+        )
+        return self.pieces or (whole,)
+
     def mean_over(self, start: datetime, end: datetime) -> float:
-        """Time-weighted mean over ``[start, end)``; NaN where any part is a gap or outside. [g/kWh]"""
+        """Time-weighted mean over ``[start, end)``; NaN where any part is a gap or outside. [g/kWh]
+
+        Notes:
+            The first call adds up the series once; each later one is O(1), however long the window.
+        """
         if end <= start:
             raise InvalidInput(f"the interval {format_instant(start)} to {format_instant(end)} is empty")
         if start < self.start or end > self.end:
             return float("nan")
-        first = (start - self.start) // self.step
-        last = -((self.start - end) // self.step)  # ceiling: one past the last interval touched
-        edges = [self.start + self.step * i for i in range(first, last + 1)]
-        hours = np.array([hours_between(max(a, start), min(b, end)) for a, b in itertools.pairwise(edges)])
-        return float(hours @ self.g_per_kwh[first:last] / hours.sum())
+        sums = self._running_sums()
+        first, into = divmod(start - self.start, self.step)
+        last, beyond = divmod(end - self.start, self.step)
+        if sums.gaps[last + (beyond > _NO_TIME)] > sums.gaps[first]:
+            return float("nan")
+        if first == last or end == self.start + (first + 1) * self.step:
+            return float(self.g_per_kwh[first])
+        head, tail = (self.step - into) / self.step, beyond / self.step
+        total = head * sums.over_base[first] + (sums.total[last] - sums.total[first + 1])
+        total += tail * sums.over_base[last] if tail else 0.0
+        return float(sums.base + total / (head + (last - first - 1) + tail))
+
+    def _running_sums(self) -> Sums:
+        """The running sums, made once."""
+        if self._sums is None:
+            known = ~np.isnan(self.g_per_kwh)
+            base = float(self.g_per_kwh[known][0]) if known.any() else 0.0
+            over_base = np.where(known, self.g_per_kwh - base, 0.0)
+            total = np.concatenate([[0.0], np.cumsum(over_base)])
+            gaps = np.concatenate([[0], np.cumsum(~known)])
+            object.__setattr__(self, "_sums", Sums(base, over_base, total, gaps))
+        assert self._sums is not None  # noqa: S101  # set above
+        return self._sums
 
     def at(self, moment: datetime) -> float:
         """The intensity at an instant; NaN in a gap or outside. [g/kWh]"""
