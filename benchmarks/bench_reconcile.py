@@ -1,7 +1,8 @@
 """What a pass of the loop costs: it grows with the jobs that run, not with those that wait.
 
-The store is real, the clusters answer at once, so that what is timed is ours. Jobs wait for starts far ahead; a
-part of them runs. The first pass looks at everything once; the steady one is what every tick costs.
+The store is real, the clusters answer at once, each on a lane of its own as in earnest, so that what is timed is ours.
+Jobs wait for starts far ahead; a part of them runs. The first pass looks at everything once; the steady one is what
+every tick costs.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from scheduler.domain.job import Job
 from scheduler.execution.clock import SystemClock
 from scheduler.execution.engine import Engine
 from scheduler.execution.harvest import Harvester
+from scheduler.execution.lanes import Threads
 from scheduler.execution.launching import Launcher
 from scheduler.execution.lookout import Lookout
+from scheduler.execution.secret_files import SecretFiles
 from scheduler.execution.sites import Site, Sites
 from scheduler.ports import Capacity, Launch, Observation
 from scheduler.records.evidence_files import EvidenceFiles
@@ -63,6 +66,14 @@ class Instant:
     def evidence(self, node_id: str, name: str, *, tail: int | None = None) -> bytes | None:
         """Nothing."""
         return None
+
+
+class Still:
+    """A planner that is asked for no plan, and whose provider has nothing new."""
+
+    def freshen(self, reference: Mapping[str, str], until: datetime, *, now: datetime) -> object:
+        """Nothing."""
+        return ""
 
 
 def fill(store: Store, jobs: int, active: int) -> None:
@@ -130,10 +141,13 @@ def passes(jobs: int, active: int, turns: int) -> Sequence[float]:
         engine = Engine(
             store=store,
             sites=sites,
-            placer=None,  # type: ignore[arg-type]  # nothing is planned here
-            launcher=Launcher(state=store.folder, secrets_dir=Path(folder), environ={}, sample_every=every),
+            placer=Still(),  # type: ignore[arg-type]  # nothing is planned here
+            launcher=Launcher(
+                state=store.folder, secrets=SecretFiles(environ={}, folder=Path(folder)), sample_every=every
+            ),
             lookout=Lookout(store=store, sites=sites, harvester=harvester, clock=clock, lease=timedelta(minutes=15)),
             clock=clock,
+            lanes=Threads(),
         )
         taken = []
         for _ in range(turns + 1):

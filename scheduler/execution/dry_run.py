@@ -137,13 +137,13 @@ class DryRun:
                 self._end(held, "stopped", "stopped", exit_code=0, progress=None)
 
     def _start(self, held: _Held) -> None:
-        """Let a job begin now on the first node that has room, a driver's workers on all; it waits where none has."""
-        free, gpus = dict(enumerate(self._free())), held.launch.gpus
+        """Let a job begin now on the first node that has room, on as many as it goes over, or a driver's on all."""
+        free, gpus = dict(enumerate(self._free())), held.launch.gpus // held.launch.nodes
         if held.launch.kind == "ray" and sum(free.values()) >= gpus:
             for node, there in free.items():
                 held.gpus_on[node] = min(there, gpus - sum(held.gpus_on.values()))
-        elif roomy := [node for node, there in free.items() if there >= gpus]:
-            held.gpus_on = {roomy[0]: gpus}
+        elif len(roomy := [node for node, there in free.items() if there >= gpus]) >= held.launch.nodes:
+            held.gpus_on = dict.fromkeys(roomy[: held.launch.nodes], gpus)
         if held.gpus_on:
             held.started_at = self.clock.now()
             held.observation = replace(held.observation, status="running", node_id=NODE_ID)

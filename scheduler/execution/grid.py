@@ -1,24 +1,40 @@
-"""Intensities by reference: a job remembers the source it was planned on, and is accounted on the same one."""
+"""The grid's one door: which source gives which hour of a zone, and why the ones before it did not.
+
+A source is never asked for another basis than the one that is wanted, nor for another zone. What a provider said is
+kept and read from the store: reading never waits for a network, `freshen` does.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from intensity_sources.chains import Chains
 from intensity_sources.registry import Sources
 from intensity_sources.static_tables import StaticTables
 from scheduler.domain.basis import DEFAULT_BASIS, Basis
-from scheduler.domain.errors import InvalidInput, NotCovered
+from scheduler.domain.errors import CredentialMissing, InvalidInput, NotCovered
+from scheduler.domain.instant import to_the_second
 from scheduler.domain.intensity import IntensitySeries
-from scheduler.ports import IntensitySource
+from scheduler.domain.joining import joined, within
+from scheduler.execution.clock import SystemClock
+from scheduler.execution.freshness import whole_hour
+from scheduler.execution.keeping import Keeper
+from scheduler.execution.outlooks import HISTORY, Outlooks
+from scheduler.execution.references import Reference, one_source, parse_reference
+from scheduler.execution.windows import Found, Window
+from scheduler.planning.forecasting.deviations import Deviations
+from scheduler.planning.forecasting.outlook import Outlook
+from scheduler.ports import Clock, ForecastSource, IntensitySource, SourceSetup, Subject
 
 TABLE: Final = "csv-file"
 STATIC: Final = "static-tables"
-_OPTIONS: Final[Mapping[str, Callable[[str], object]]] = {"path": Path, "year": int}
-"""How the text of a reference becomes an argument of its source."""
+_HOUR: Final = timedelta(hours=1)
+_KNOWS_NONE: Final = "give a table with these zones and hours, or --now inside of it; intensity sources lists the bases"
+_LIST_MORE: Final = "carbonsched intensity sources says what each lacks; list static-tables last to fall back on them"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,55 +42,284 @@ class Grid:
     """Opens sources and asks them for the zones of clusters.
 
     Args:
+        sources: what is installed.
         year: year of the static tables, None for the newest they have.
+        chains: the sources by zone that the settings name, None where they name none.
+        options: of sources, by source, as the settings say.
+        basis: what intensities are to mean.
+        secret: finds a credential.
+        clock: time.
+        keeper: keeps what providers say; None where no provider may be asked.
+        outlooks: corrects and carries on what providers forecast; None to take it as it was issued.
     """
 
     sources: Sources
     year: int | None = None
+    chains: Chains | None = None
+    options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    basis: Basis = DEFAULT_BASIS
+    secret: Callable[[str], str | None] = field(default=lambda _name: None, repr=False)
+    clock: Clock = field(default_factory=SystemClock)
+    keeper: Keeper | None = None
+    outlooks: Outlooks | None = None
     _opened: dict[tuple[tuple[str, str], ...], IntensitySource] = field(default_factory=dict)
 
     def reference(self, table: str | None) -> dict[str, str]:
-        """What to write down so that the same source is opened again: a table, else the static tables."""
+        """What to write down so that the same sources are opened again: a table, the chains, or the yearly tables.
+
+        Raises:
+            InvalidInput: there is no such table.
+            UnknownName: a chain or an option names a source that is not installed.
+        """
         if table:
             path = Path(table).expanduser().absolute()
             if not path.exists():
                 raise InvalidInput(f"there is no intensity table {path}", hint="check the path")
-            return {"source": TABLE, "path": str(path)}
-        year = self.year if self.year is not None else self._newest()
-        return {"source": STATIC, "year": str(year)}
+            means = {} if self.basis == DEFAULT_BASIS else {"basis": str(self.basis)}
+            return one_source(TABLE, {"path": str(path), **means}, self.basis).text()
+        year = {"year": str(self.year if self.year is not None else self._newest())}
+        if self.chains is None:
+            return one_source(STATIC, year, self.basis).text()
+        for name in (*self.chains.names(), *self.options):
+            self.sources.named(name)
+        options = {name: _absolute(given) for name, given in self.options.items()}
+        options[STATIC] = {**year, **options.get(STATIC, {})}
+        return Reference(chains=self.chains, options=options, basis=self.basis).text()
 
-    def series(
+    def freshen(self, reference: Mapping[str, str], zones: Iterable[str], start: datetime, end: datetime) -> None:
+        """Ask the providers for what is missing or stale, forecasts too where `end` lies ahead.
+
+        Waits for the network, so it must not be called under the store's lock. A source is asked only for what the
+        ones before it lack. What goes wrong is remembered, and told by whoever reads.
+        """
+        if end <= start:
+            return
+        said, now = parse_reference(reference), self.clock.now()
+        window = Window(start=start, end=end, now=now)
+        for zone in dict.fromkeys(zones):
+            parts: list[IntensitySeries] = []
+            for name in said.chains.of(zone):
+                self._ask(said, Subject(source=name, zone=zone, basis=said.basis), window, now)
+                parts += self._part(said, name, zone, window)[0]
+                if window.unknown_h(parts) <= 0:
+                    break
+
+    def observed(self, reference: Mapping[str, str], zones: Iterable[str], start: datetime, end: datetime) -> Found:
+        """What was observed, or estimated since, in ``[start, end)``: what accounts are made from."""
+        said = parse_reference(reference)
+        last = max(min(end, whole_hour(self.clock.now(), up=True)), start + _HOUR)  # no later hour can be missing yet
+        return self._found(said, zones, Window(start=start, end=end if said.alone else last))
+
+    def ahead(
         self,
         reference: Mapping[str, str],
         zones: Iterable[str],
         start: datetime,
         end: datetime,
-        basis: Basis = DEFAULT_BASIS,
-    ) -> dict[str, IntensitySeries]:
-        """What the source knows of each zone in ``[start, end)``; a zone that it has not is left out."""
-        source = self._open(reference)
-        found = {}
+        now: datetime | None = None,
+    ) -> Found:
+        """What was observed up to `now` and is forecast from there on; what was said later is not seen.
+
+        Args:
+            reference: where from; zones: of what; start: of what is wanted; end: of what is wanted.
+            now: the moment of decision, None for the current one.
+        """
+        moment = self.clock.now() if now is None else now
+        window = Window(start=start, end=end, now=moment, known_at=moment if self.is_replay(moment) else None)
+        return self._found(parse_reference(reference), zones, window)
+
+    def opened(self, name: str) -> IntensitySource:
+        """A source with the options of the settings; asks nobody.
+
+        Raises:
+            CredentialMissing: a secret that it needs is not set.
+            InvalidInput: one of its options cannot be meant.
+        """
+        return self._open(Reference(chains=Chains(by_zone={}), options={}, basis=self.basis), name)
+
+    def stamp(self, reference: Mapping[str, str]) -> tuple[str, ...]:
+        """What changes when there is something newer to plan on: a file was written, or a provider said more."""
+        said = parse_reference(reference)
+        files = [text for name in said.names for text in _file_stamp(self._options(said, name)).values()]
+        keeps = self.keeper is not None and not all(self._is_local(name) for name in said.names)
+        return (*files, str(self.keeper.stamp())) if keeps and self.keeper is not None else tuple(files)
+
+    def is_replay(self, now: datetime) -> bool:
+        """Whether a moment of decision is so long past that what was said since must not be seen."""
+        return self.clock.now() - now > _HOUR
+
+    def outlooks_of(
+        self, reference: Mapping[str, str], zones: Iterable[str], now: datetime, end: datetime
+    ) -> dict[str, Outlook]:
+        """The forecast of each zone that has one, with how it did before; of the first source that makes one."""
+        said = parse_reference(reference)
+        window = Window(start=now, end=end, now=now, known_at=now if self.is_replay(now) else None)
+        found: dict[str, Outlook] = {}
         for zone in dict.fromkeys(zones):
-            try:
-                found[zone] = source.series(zone, basis, start, end)
-            except NotCovered:
-                continue  # the planner rejects its clusters, and the report names the zone: neither is silent
+            for name in said.chains.of(zone):
+                subject = Subject(source=name, zone=zone, basis=said.basis)
+                kept = self.outlooks is not None and not self._is_local(name)
+                outlook = self.outlooks.of(subject, window) if kept and self.outlooks is not None else None
+                if outlook is not None:
+                    found[zone] = outlook
+                    break
         return found
 
-    def _open(self, reference: Mapping[str, str]) -> IntensitySource:
-        """The source, read again where its file has changed."""
-        stamp = {}
-        if "path" in reference:
-            path = Path(reference["path"])
-            if not path.exists():
-                raise InvalidInput(f"the intensity table {path} is gone", hint="put it back where it was")
-            stamp = {"mtime_ns": str(path.stat().st_mtime_ns)}
-        key = tuple(sorted((reference | stamp).items())) if isinstance(reference, dict) else ()
+    def may_come(
+        self, reference: Mapping[str, str], zones: Iterable[str], now: datetime, end: datetime
+    ) -> Deviations | None:
+        """What may come instead of what is forecast; None where too little is known of past errors."""
+        if self.outlooks is None:
+            return None
+        return self.outlooks.may_come(self.outlooks_of(reference, zones, now, end))
+
+    def to_plan_on(
+        self,
+        reference: Mapping[str, str],
+        zones: Iterable[str],
+        start: datetime,
+        end: datetime,
+        now: datetime | None = None,
+        *,
+        at_no_price: bool = False,
+    ) -> Found:
+        """What lies ahead, by zone.
+
+        Args:
+            reference, zones, start, end, now: as of `ahead`.
+            at_no_price: put a series that knows nothing in its place instead, so that its clusters can be used: for a
+                policy that looks at no intensity, and for a job that was accepted while there was one.
+
+        Raises:
+            NotCovered: nothing is known of any zone; says why of each source.
+        """
+        said, names = parse_reference(reference), tuple(dict.fromkeys(zones))
+        found = self.ahead(reference, names, start, end, now)
+        if at_no_price:
+            return Found(series=found.filled(start, end, said.basis), lacking={})
+        if not found.series:
+            where = f"{', '.join(sorted(names))} from {to_the_second(start)} on"
+            who = f"{said.names[0]} has nothing" if said.alone else "nothing is known"
+            raise NotCovered(
+                f"{who} for {where}: {found.why}", hint=_KNOWS_NONE if self._is_local(said.names[0]) else _LIST_MORE
+            )
+        return found
+
+    def _found(self, said: Reference, zones: Iterable[str], window: Window) -> Found:
+        """What the chain of each zone knows."""
+        series, lacking = {}, {}
+        for zone in dict.fromkeys(zones):
+            found = self._of_zone(said, zone, window)
+            if isinstance(found, str):
+                lacking[zone] = found
+            else:
+                series[zone] = found
+        return Found(series=series, lacking=lacking)
+
+    def _of_zone(self, said: Reference, zone: str, window: Window) -> IntensitySeries | str:
+        """What the chain of a zone knows, else why it knows nothing."""
+        parts: list[IntensitySeries] = []
+        missed: list[str] = []
+        notes: list[str] = []
+        left_h = window.hours_h
+        for name in said.chains.of(zone):
+            before_h = left_h
+            found, why = self._part(said, name, zone, window)
+            parts += found
+            left_h = window.unknown_h(parts)
+            if missed and left_h < before_h:
+                all_of_it = before_h - left_h >= window.hours_h
+                share = "" if all_of_it else f" for {before_h - left_h:.4g} of {window.hours_h:.4g} h"
+                notes.append(f"{name} stands in{share}, because {'; '.join(missed)}")
+            elif why and found:
+                notes.append(f"what {name} said before is used, because {why}")
+            if left_h <= 0:
+                break
+            then = " that was known then" if window.known_at else ""
+            missed.append(why or f"{name} has nothing for {left_h:.4g} of {window.hours_h:.4g} h{then}")
+        if not parts:
+            return "; ".join(missed) or "no source is named for it"
+        if left_h > 0 and not said.alone:
+            notes.append(f"{left_h:.4g} of {window.hours_h:.4g} h are unknown: {'; '.join(missed)}")
+        whole = parts[0] if len(parts) == 1 else within(joined(parts), window.start, window.end) or parts[0]
+        return replace(whole, notes=(*notes, *whole.notes)) if notes else whole
+
+    def _part(self, said: Reference, name: str, zone: str, window: Window) -> tuple[list[IntensitySeries], str]:
+        """What one source knows, by rank, and what stands in its way."""
+        try:
+            source = self._open(said, name)
+            if source.card.local:
+                return [source.series(zone, said.basis, window.start, window.end)], ""
+        except (CredentialMissing, NotCovered) as exc:
+            return [], exc.message
+        if self.keeper is None:
+            return [], f"{name} is not asked here"
+        subject = Subject(source=name, zone=zone, basis=said.basis)
+        forecasts = window.now is not None and isinstance(source, ForecastSource)
+        trouble = self.keeper.trouble(subject, "forecast" if forecasts else "history")
+        return self._kept(self.keeper, subject, window), trouble
+
+    def _kept(self, keeper: Keeper, subject: Subject, window: Window) -> list[IntensitySeries]:
+        """What was kept of a provider: the past, its forecast, and ours where that ends."""
+        first, last = window.past
+        past = keeper.history(subject, first, last, window.known_at) if first < last else None
+        if window.now is None or window.end <= window.now:
+            return [past] if past is not None else []
+        outlook = None if self.outlooks is None else self.outlooks.of(subject, window)
+        ahead = outlook.series if outlook is not None else keeper.forecast(subject, window.now, window.end)
+        return [part for part in (past, ahead) if part is not None]
+
+    def _ask(self, said: Reference, subject: Subject, window: Window, now: datetime) -> None:
+        """Ask one provider for one zone, if it is one and its credentials are there."""
+        if self.keeper is None or self._is_local(subject.source):
+            return
+        try:
+            source = self._open(said, subject.source)
+        except CredentialMissing:
+            return  # said by whoever reads
+        since, past_too = window.start, window.start < whole_hour(now) or window.end <= now
+        if window.end > now:
+            self.keeper.freshen_forecast(subject, source)
+            forecast = self.keeper.forecast(subject, now, window.end)
+            if self.outlooks is not None:
+                since, past_too = min(since, now - HISTORY), True
+            elif forecast is None or forecast.start > max(window.start, now):
+                since, past_too = min(since, now - _HOUR), True
+        if past_too:
+            self.keeper.freshen_history(subject, source, since, min(window.end, now))
+
+    def _is_local(self, name: str) -> bool:
+        """Whether the source asks nobody, so that nothing of it is kept."""
+        return self.sources.named(name).card.local
+
+    def _open(self, said: Reference, name: str) -> IntensitySource:
+        """The source, connected again where its file or its options have changed."""
+        options = self._options(said, name)
+        if "path" in options and not Path(options["path"]).exists():
+            raise InvalidInput(f"the intensity table {options['path']} is gone", hint="put it back where it was")
+        key = tuple(sorted({"source": name, **options, **_file_stamp(options)}.items()))
         if key not in self._opened:
-            options = {name: _OPTIONS[name](text) for name, text in reference.items() if name != "source"}
-            self._opened[key] = self.sources.named(reference["source"])(**options)
+            setup = SourceSetup(options=options, secret=self.secret, clock=self.clock)
+            self._opened[key] = self.sources.named(name).connect(setup)
         return self._opened[key]
 
+    def _options(self, said: Reference, name: str) -> dict[str, str]:
+        """The options of a source: those of the settings, under those that were written down."""
+        return {**self.options.get(name, {}), **said.options.get(name, {})}
+
     def _newest(self) -> int:
-        """The newest year that the static tables have on the default basis."""
-        return max(row.year for row in StaticTables().rows() if row.basis == DEFAULT_BASIS)
+        """The newest year that the static tables have on the basis, or on any where they do not have it."""
+        rows = StaticTables().rows()
+        years = [row.year for row in rows if row.basis == self.basis]
+        return max(years or [row.year for row in rows])
+
+
+def _absolute(options: Mapping[str, str]) -> dict[str, str]:
+    """Options with a file's path as every folder reads it."""
+    return {name: str(Path(text).expanduser().absolute()) if name == "path" else text for name, text in options.items()}
+
+
+def _file_stamp(options: Mapping[str, str]) -> dict[str, str]:
+    """When the file of a source was written, for one that has a file."""
+    path = Path(options["path"]) if "path" in options else None
+    return {} if path is None or not path.exists() else {"mtime_ns": str(path.stat().st_mtime_ns)}

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 
 from scheduler.domain.errors import CarbonschedError
-from scheduler.ports import Clock, Executor, Observation
-from scheduler.records.evidence import BadEvidence, Outcome, outcome_name, samples_name
+from scheduler.ports import Clock, Executor, Observation, Storage
+from scheduler.records.evidence import BadEvidence, NewerAgent, Outcome, outcome_name, samples_name
 from scheduler.records.evidence_files import EvidenceFiles
-from scheduler.records.overheads import Overheads, Ran, overheads
+from scheduler.records.overheads import Overheads, Ran, boot, overheads
 from scheduler.records.rows import SegmentRow
 
 
@@ -28,29 +27,37 @@ class Harvester:
     every: timedelta
     _read_at_s: dict[str, float] = field(default_factory=dict)
 
-    def outcome(self, segment: SegmentRow, executor: Executor, seen: Observation, beside: Path) -> Outcome | None:
+    def outcome(
+        self, segment: SegmentRow, executor: Executor, seen: Observation, storage: Storage | None
+    ) -> Outcome | None:
         """The outcome of a segment: from what is kept, else from its cluster, else from the copy on the storage.
 
         Args:
-            beside: folder of the copies, which need not be mounted here.
+            storage: where the copies lie, None where that is not reached from here.
         """
         kept = self.evidence.outcome(segment.job_id, segment.sid)
         if kept is not None:
             return kept
         name, node_id = outcome_name(segment.sid), seen.node_id or segment.node_id
-        raw = executor.evidence(node_id, name) if node_id else None
-        outcome = self._kept(segment, raw)
-        copy = beside / name
-        if outcome is None and copy.is_file():
-            outcome = self._kept(segment, copy.read_bytes())
-        return outcome
+        outcome = self._kept(segment, executor.evidence(node_id, name) if node_id else None)
+        return self.copied(segment, storage) if outcome is None else outcome
+
+    def copied(self, segment: SegmentRow, storage: Storage | None) -> Outcome | None:
+        """The outcome of a segment from the copy on the storage alone."""
+        return None if storage is None else self._kept(segment, storage.read(outcome_name(segment.sid)))
 
     def _kept(self, segment: SegmentRow, raw: bytes | None) -> Outcome | None:
-        """The outcome in `raw`, kept; None where there is none, or nothing that an agent writes: it stays unread."""
+        """The outcome in `raw`, kept; None where there is none, or nothing that an agent writes: it stays unread.
+
+        Raises:
+            NewerAgent: a newer carbonsched can read it; what it says must not pass for silence.
+        """
         if raw is None:
             return None
         try:
             return self.evidence.keep_outcome(segment.job_id, segment.sid, raw)
+        except NewerAgent:
+            raise
         except BadEvidence:
             return None
 
@@ -67,9 +74,13 @@ class Harvester:
 
     def seen(self, job_id: str, segments: Sequence[SegmentRow]) -> Overheads:
         """What suspending and resuming a job took so far."""
-        outcomes = [(s.sid, self.evidence.outcome(job_id, s.sid)) for s in segments if s.phase == "over"]
+        ended = [(s, self.evidence.outcome(job_id, s.sid)) for s in segments if s.phase == "over"]
         return overheads(
-            [Ran(outcome=o, samples=self.evidence.samples(job_id, sid)) for sid, o in outcomes if o is not None]
+            [
+                Ran(outcome=outcome, samples=self.evidence.samples(job_id, segment.sid), boot=boot(segment, outcome))
+                for segment, outcome in ended
+                if outcome is not None
+            ]
         )
 
     def close(self, segment: SegmentRow, executor: Executor) -> str:

@@ -21,13 +21,13 @@ class Passed:
     """What the loop tells after a pass.
 
     Args:
-        silent: why each cluster does not answer, by name; empty text where it does.
+        clusters: what there is to tell of each, by name.
     """
 
     at: datetime
     at_s: float
     open_jobs: int
-    silent: Mapping[str, str]
+    clusters: Mapping[str, Mapping[str, object]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,10 +47,10 @@ class Health:
         """Count from now until the first pass."""
         self._begun_s = self.clock.monotonic_s()
 
-    def passed(self, *, open_jobs: int, silent: Mapping[str, str]) -> None:
+    def passed(self, *, open_jobs: int, clusters: Mapping[str, Mapping[str, object]]) -> None:
         """A pass ended well."""
         now, now_s = self.clock.now(), self.clock.monotonic_s()
-        self._last = Passed(at=now, at_s=now_s, open_jobs=open_jobs, silent=dict(silent))
+        self._last = Passed(at=now, at_s=now_s, open_jobs=open_jobs, clusters=dict(clusters))
 
     def problem(self) -> str:
         """Why the loop counts as stuck; empty while it passes."""
@@ -64,10 +64,9 @@ class Health:
     def as_json(self) -> dict[str, object]:
         """The answer to whoever asks; `problem` is there only where there is one."""
         last, problem = self._last, self.problem()
-        clusters = {name: {"silent": why} for name, why in last.silent.items()} if last else {}
         answer: dict[str, object] = {
             "pass_at": to_the_second(last.at) if last else None,
             "open_jobs": last.open_jobs if last else None,
-            "clusters": clusters,
+            "clusters": {name: dict(told) for name, told in last.clusters.items()} if last else {},
         }
         return answer | ({"problem": problem} if problem else {})

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import re
-import stat
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 from scheduler.domain.cluster import Cluster
-from scheduler.domain.errors import InvalidInput
 from scheduler.domain.job import Interruptible, Job
+from scheduler.execution.secret_files import SecretFiles
 from scheduler.ports import Launch
-from scheduler.problem.candidates import width_on
+from scheduler.problem.candidates import nodes_on, width_on
 from scheduler.records.rows import JobRow, SegmentRow
 from scheduler.records.state_folder import StateFolder
 
 _BYTES = {"MB": 10**6, "GB": 10**9, "TB": 10**12, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+WIDTH_ENV = "CARBONSCHED_GPUS"
+"""Environment variable that tells a training how many GPUs this segment of it has."""
 _NO_STORAGE = "~/.carbonsched/checkpoints"
 """Where a job saves itself on a cluster without a storage: on the node, so that it cannot travel."""
+_COPY_EVERY = timedelta(minutes=10)
+"""Least time between two copies of a checkpoint that the training saves when it likes: what a lost node may cost."""
+_COPIED = "~/.carbonsched/copied"
+"""Where a job saves itself on a cluster whose storage is behind a URI: on the node, and copied from there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,14 +30,12 @@ class Launcher:
 
     Args:
         state: where snapshots lie.
-        secrets_dir: folder of 0600 files, one a secret, used where the environment has none of the name.
-        environ: the scheduler's environment, where secrets are looked for first.
+        secrets: where a job's secrets are found.
         sample_every: time between an agent's samples.
     """
 
     state: StateFolder
-    secrets_dir: Path
-    environ: Mapping[str, str]
+    secrets: SecretFiles
     sample_every: timedelta
 
     def launch(self, row: JobRow, segment: SegmentRow, cluster: Cluster) -> Launch:
@@ -50,16 +50,16 @@ class Launcher:
             sid=segment.sid,
             kind=job.launch,
             entrypoint=job.entrypoint,
-            env={**job.env, **{name: self._secret(name) for name in job.secrets}},
+            env={**job.env, **{name: self.secrets.get(name) for name in job.secrets}, WIDTH_ENV: str(segment.gpus)},
             runtime_env=job.runtime_env,
-            ranks=job.gpus,
-            gpus=width_on(job, cluster),
+            ranks=segment.gpus,
+            gpus=width_on(job, cluster, segment.gpus),
             cpus=job.cpus,
             memory_bytes=_bytes(job.memory),
             gpu_model=cluster.gpu.model,
             package=self.state.packages / f"{row.package}.zip" if row.package else None,
             digest=row.package,
-            checkpoint_dir=checkpoint_dir(row.id, job, cluster),
+            checkpoint_dir=checkpoint_dir(row.id, job, cluster, segment.sid),
             fence=segment.fence,
             grace=interruption.grace,
             sample_every=self.sample_every,
@@ -69,34 +69,28 @@ class Launcher:
                 "carbonsched_segment": f"{segment.n}.{segment.attempt}",
                 "carbonsched_spec_sha256": row.spec_sha256,
             },
+            nodes=nodes_on(job, cluster, segment.gpus),
+            storage_uri=storage_uri(row.id, cluster),
+            copy_every=interruption.every if interruption.save == "periodic" and interruption.every else _COPY_EVERY,
+            copies=job.checkpoint.keep,
         )
 
-    def _secret(self, name: str) -> str:
-        """The value of a secret."""
-        if name in self.environ:
-            return self.environ[name]
-        path = self.secrets_dir / name
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or not path.is_file():
-            raise InvalidInput(
-                f"the secret {name!r} is not set",
-                hint=f"export {name} where the scheduler runs, or write it to {path} with mode 0600",
-            )
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise InvalidInput(f"the secret file {path} is open to others", hint=f"chmod 600 {path}")
-        return path.read_text(encoding="utf-8").rstrip("\n")
 
-
-def checkpoint_dir(job_id: str, job: Job, cluster: Cluster) -> str:
-    """The folder on `cluster` where the job saves itself."""
+def checkpoint_dir(job_id: str, job: Job, cluster: Cluster, sid: str = "") -> str:
+    """The folder on `cluster` where the job saves itself; where that is copied, one that only the attempt `sid` has."""
+    disk = cluster.saves_on
+    if disk is not None and disk.uri is not None:
+        return f"{job.checkpoint.dir or _COPIED}/{sid or job_id}/checkpoint"
     if job.checkpoint.dir is not None:
         return job.checkpoint.dir
-    mounted = next((disk.path for disk in cluster.storage if disk.path is not None), _NO_STORAGE)
+    mounted = _NO_STORAGE if disk is None else disk.path
     return f"{mounted}/{job_id}/checkpoint"
 
 
-def evidence_beside(checkpoint: str) -> Path:
-    """The folder where the agent keeps its second copy of the evidence, seen from here where the storage is mounted."""
-    return Path(f"{checkpoint}.carbonsched")
+def storage_uri(job_id: str, cluster: Cluster) -> str:
+    """The URI below which the job's checkpoints lie; empty where it saves itself on a disk that is mounted."""
+    disk = cluster.saves_on
+    return f"{disk.uri.rstrip('/')}/{job_id}" if disk is not None and disk.uri is not None else ""
 
 
 def _bytes(memory: str | None) -> int | None:

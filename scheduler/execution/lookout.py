@@ -1,22 +1,24 @@
-"""Looking: what is stored of a job, what its cluster says of it now, and its evidence brought home on the way."""
+"""Looking: a job as it stands, from what is stored of it and what its cluster said."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final
 
-from scheduler.domain.errors import ClusterRefused, ClusterUnreachable
 from scheduler.domain.job import Interruptible
 from scheduler.domain.placement import Segment
+from scheduler.execution.circuits import Circuits
 from scheduler.execution.harvest import Harvester
-from scheduler.execution.launching import checkpoint_dir, evidence_beside
-from scheduler.execution.sites import Sites
-from scheduler.execution.transitions import TERMINAL, Seen, Situation
-from scheduler.ports import Capacity, Clock, Executor, Observation
+from scheduler.execution.leases import TELL_EVERY, Leases
+from scheduler.execution.pace import expected_end, is_news
+from scheduler.execution.questions import Answer, Questions
+from scheduler.execution.saves import SaveWatch
+from scheduler.execution.shifts import Shifts
+from scheduler.execution.sites import Site, Sites
+from scheduler.execution.transitions import TERMINAL, Situation
+from scheduler.ports import Capacity, Clock, Observation
 from scheduler.records.evidence import Outcome
 from scheduler.records.rows import JobRow, JobState, PlanRow, SegmentRow, StoredJob
 from scheduler.records.store import Store
@@ -30,22 +32,11 @@ INFRASTRUCTURE: Final = (
 _ENVIRONMENT: Final = ("RUNTIME_ENV_SETUP_FAILURE", "JOB_ENTRYPOINT_COMMAND_START_ERROR")
 _AGENT_NOT_RUN: Final = (126, 127)
 """Exit codes of a shell that could not run the agent."""
-_MAY_LAND: Final = timedelta(seconds=60)
-"""A launch whose answer was lost may reach its cluster so late; four times the longest wait for an answer."""
-_LONG_START: Final = timedelta(seconds=60)
-"""Ray starts a job with room within seconds; after this something else took the room."""
-_LONG_BUILD: Final = timedelta(minutes=15)
-"""The same for one whose environment is built first; Ray itself gives up after 900 s."""
-_TELL_EVERY: Final = timedelta(seconds=30)
-"""How often the store is told that a segment lives; what it says may be so much too old."""
 _LOOK_AGAIN: Final = timedelta(hours=1)
-"""A waiting job's plan is looked at again so often: forecasts move, and others free what they had reserved."""
+"""A waiting job's plan is looked at again so often, whether or not anything is known to have changed."""
 _FROZEN: Final = timedelta(minutes=10)
 """A start so near is not moved any more."""
-_BACKOFF_S: Final = (2.0, 60.0)
-"""First and longest pause before a silent cluster is asked again. [s]"""
-_BLIND_S: Final = 30.0
-"""Pause before a cluster that runs a job, but hands out none of its evidence, is asked for some again. [s]"""
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +46,8 @@ class View:
     Args:
         ahead: the stretch of the plan that comes next.
         silence: why its cluster does not answer, empty where it does.
+        unread: why the evidence of a segment that is over cannot be read, empty where it can.
+        expected: when the run will end by its progress, where that differs from what is planned around it.
         wake: when it is to be looked at again, if nobody changes it; None for the next pass.
     """
 
@@ -66,6 +59,8 @@ class View:
     observation: Observation | None = None
     outcome: Outcome | None = None
     silence: str = ""
+    unread: str = ""
+    expected: datetime | None = None
     wake: datetime | None = None
 
     @property
@@ -74,20 +69,9 @@ class View:
         return live_segment(self.segments)
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """What a cluster said of a segment."""
-
-    seen: Seen
-    observation: Observation | None = None
-    outcome: Outcome | None = None
-    silence: str = ""
-    restarted: bool = False
-
-
 @dataclass(slots=True, kw_only=True)
 class Lookout:
-    """Sees jobs as they stand; a cluster that is silent is asked less and less often.
+    """Sees jobs as they stand.
 
     Args:
         lease: how long an agent that nobody sees may still run.
@@ -98,67 +82,95 @@ class Lookout:
     harvester: Harvester
     clock: Clock
     lease: timedelta
-    _silent_until_s: dict[str, float] = field(default_factory=dict)
-    _pause_s: dict[str, float] = field(default_factory=dict)
-    _silence: dict[str, str] = field(default_factory=dict)
-    _blind_until_s: dict[str, float] = field(default_factory=dict)
-    _judged_at: dict[int, datetime] = field(default_factory=dict)
-    _alive_at: dict[str, datetime] = field(default_factory=dict)
-    _untold: dict[int, SegmentRow] = field(default_factory=dict)
+    circuits: Circuits = field(init=False)
+    leases: Leases = field(init=False)
+    shifts: Shifts = field(init=False)
+    _questions: Questions = field(init=False)
+    _watches: dict[str, SaveWatch] = field(init=False, default_factory=dict)
+    _judged_at: dict[int, datetime] = field(init=False, default_factory=dict)
+    _untold: dict[int, SegmentRow] = field(init=False, default_factory=dict)
 
-    def look(self, stored: StoredJob, stops_sent: Container[str]) -> View:
+    def __post_init__(self) -> None:
+        """Nothing is known yet."""
+        self.circuits = Circuits(clock=self.clock)
+        self.leases = Leases(clock=self.clock, lease=self.lease)
+        self.shifts = Shifts(clock=self.clock)
+        self._questions = Questions(harvester=self.harvester, circuits=self.circuits, clock=self.clock)
+
+    # On the cluster's lane
+
+    def ask(self, site: Site, job: JobRow, live: SegmentRow) -> Answer:
+        """What the segment's cluster says of it."""
+        return self._questions.ask(site, job, live, watched=live.sid in self._watches)
+
+    def probe(self, name: str) -> Capacity:
+        """What the cluster of that name has."""
+        with self.circuits.asking(name):
+            return self.sites.named(name).executor.probe()
+
+    # On the engine's own thread
+
+    def look(self, stored: StoredJob, answer: Answer | None, stops_sent: Container[str]) -> View:
         """The job's situation now.
 
         Args:
             stored: what the store says of the job.
+            answer: what its cluster says of its open segment, None where it has none.
             stops_sent: submissions that this process has asked to stop.
         """
-        job, plan, segments = stored.job, stored.plan, stored.segments
-        ahead = None if plan is None else next_segment(plan, segments)
-        live = live_segment(segments)
-        if live is not None:
-            answer = self._ask(job, live)
-            if answer.seen in ("running", "pending"):
-                live = self._note_alive(live, answer)
-                segments = tuple(live if s.fence == live.fence else s for s in segments)
-            situation = self._situation(job, live, answer, sent=live.sid in stops_sent)
-            return View(
-                job=job, plan=plan, segments=segments, ahead=ahead, situation=situation,
-                observation=answer.observation, outcome=answer.outcome, silence=answer.silence,
-            )  # fmt: skip
+        live = live_segment(stored.segments)
+        if live is None or answer is None:
+            return self._idle(stored)
+        segments = stored.segments
+        if answer.seen in ("running", "pending"):
+            live = self._note_alive(live, answer)
+            segments = tuple(live if s.fence == live.fence else s for s in segments)
+        elif answer.seen in TERMINAL:
+            self.leases.over(live)
+        expected = self._expected(stored.job, live, answer)
+        situation = self._busy(stored.job, live, answer, sent=live.sid in stops_sent)
+        return View(
+            job=stored.job, plan=stored.plan, segments=segments, ahead=_ahead(stored), observation=answer.observation,
+            situation=replace(situation, end_moved=expected is not None), outcome=answer.outcome,
+            silence=answer.silence, unread=answer.unread, expected=expected,
+        )  # fmt: skip
+
+    def before_asking(self, stored: StoredJob) -> None:
+        """Note what is asked about now, and whether its next checkpoint is waited for."""
+        live, job = live_segment(stored.segments), stored.job
+        if live is None:
+            return
+        self.leases.asked(live)
+        pause = job.job.interruptible
+        if pause is None or pause.save != "periodic" or live.phase != "granted":
+            return
+        now, by_plan = self.clock.now(), planned_stop(live, pause.checkpoint)
+        due = now if job.wanted == "hold" else by_plan
+        if job.wanted == "cancel" or live.stop_asked_at is not None or due is None or now < due:
+            self._watches.pop(live.sid, None)  # also where a hold was taken back
+        elif live.sid not in self._watches:
+            self._watches[live.sid] = SaveWatch(began_s=self.clock.monotonic_s(), due=due)
+
+    def _idle(self, stored: StoredJob) -> View:
+        """A job of which nothing is on a cluster."""
+        job, plan, ahead, now = stored.job, stored.plan, _ahead(stored), self.clock.now()
         waits = job.state in (JobState.PLANNED, JobState.SUSPENDED)
-        due = waits and ahead is not None and self.clock.now() >= ahead.start
-        stale = waits and not due and plan is not None and self._stale(plan, segments, ahead)
-        situation = Situation(state=job.state, wanted=job.wanted, start_due=due, plan_stale=stale)
-        wake = self._wake(job, plan, ahead) if not stale else None
-        return View(job=job, plan=plan, segments=segments, ahead=ahead, situation=situation, wake=wake)
+        due = stale = False
+        wake = _NEVER if job.state == JobState.HELD and job.wanted == "hold" else None
+        if waits and plan is not None and ahead is not None:
+            due = now >= ahead.start
+            look = ahead.start if due else self._next_look(job, plan, stored.segments, ahead)
+            stale = not due and look <= now
+            wake = look if job.wanted == "run" and look > now else None
+        return View(
+            job=job, plan=plan, segments=stored.segments, ahead=ahead, wake=wake,
+            situation=Situation(state=job.state, wanted=job.wanted, start_due=due, plan_stale=stale),
+        )  # fmt: skip
 
-    def _wake(self, job: JobRow, plan: PlanRow | None, ahead: Segment | None) -> datetime | None:
-        """When a job of which nothing runs is next to be looked at."""
-        if job.state == JobState.HELD and job.wanted == "hold":
-            return datetime.max.replace(tzinfo=UTC)
-        if job.wanted != "run" or plan is None or ahead is None:
-            return None
-        look = self._judged_at.get(plan.id, plan.made_at) + _LOOK_AGAIN
-        return ahead.start if ahead.start - look < _FROZEN else look
-
-    def kept(self, plan: PlanRow) -> None:
-        """Note that a plan was looked at again and stays."""
-        self._judged_at[plan.id] = self.clock.now()
-
-    def _stale(self, plan: PlanRow, segments: Sequence[SegmentRow], ahead: Segment | None) -> bool:
-        """Whether a plan is to be looked at again: hourly, and after a run; a start within ten minutes is frozen."""
-        now = self.clock.now()
-        if ahead is None or ahead.start - now < _FROZEN:
-            return False
-        judged = self._judged_at.get(plan.id, plan.made_at)
-        ran = max((s.released_at for s in segments if s.released_at), default=judged)
-        return now - judged >= _LOOK_AGAIN or ran > judged
-
-    def _situation(self, job: JobRow, live: SegmentRow, answer: _Answer, *, sent: bool) -> Situation:
+    def _busy(self, job: JobRow, live: SegmentRow, answer: Answer, *, sent: bool) -> Situation:
         """The situation of a job whose segment may be on a cluster."""
-        now = self.clock.now()
-        pause = job.job.interruptible or Interruptible()
+        now, pause = self.clock.now(), job.job.interruptible or Interruptible()
+        awaits, in_vain = self._save(job, live, answer, pause)
         return Situation(
             state=job.state,
             wanted=job.wanted,
@@ -167,81 +179,83 @@ class Lookout:
             outcome=answer.outcome,
             stop_sent=sent,
             stop_due=_stop_due(live, now, pause.checkpoint),
+            awaits_save=awaits,
+            no_save=in_vain,
             restarted=answer.restarted,
-            may_land=now - live.intended_at < _MAY_LAND,
-            pending_long=now >= live.intended_at + (_LONG_BUILD if job.job.runtime_env else _LONG_START),
+            may_land=self.leases.may_land(live),
+            pending_long=self.leases.pending_long(job, live),
             never_ran=answer.observation is not None and _never_ran(answer.observation),
-            lease_over=answer.seen in TERMINAL and now >= self.lease_end(job, live),
+            lease_over=answer.seen in TERMINAL and self.leases.run_out(job, live),
         )
 
-    def lease_end(self, job: JobRow, live: SegmentRow) -> datetime:
-        """When even an agent that nobody sees has ended the training: lease and grace after it was last seen alive."""
-        grace = (job.job.interruptible or Interruptible()).grace
-        told_at = live.seen_at + _TELL_EVERY if live.seen_at else live.intended_at
-        return max(told_at, self._alive_at.get(live.sid, told_at)) + self.lease + grace
+    def _save(self, job: JobRow, live: SegmentRow, answer: Answer, pause: Interruptible) -> tuple[bool, bool]:
+        """Whether a due stop waits for the next checkpoint, and whether it has done so in vain."""
+        watch = self._watches.get(live.sid)
+        if watch is None or pause.every is None or job.wanted == "cancel" or live.stop_asked_at is not None:
+            return False, False
+        if watch.has_come(answer.ends[1] if answer.ends else None):
+            return False, False
+        waited = timedelta(seconds=self.clock.monotonic_s() - watch.began_s)
+        if waited < 2 * pause.every + pause.checkpoint:
+            return True, False
+        return False, job.wanted == "run"  # a person who holds it gets what they want, and is told what it cost
 
-    def silent(self) -> dict[str, str]:
-        """The clusters that did not answer when last asked, and what is wrong."""
-        return {name: self._silence[name] for name in self._pause_s}
-
-    def _ask(self, job: JobRow, live: SegmentRow) -> _Answer:
-        """What the segment's cluster says, its evidence brought home on the way."""
-        site = self.sites.named(live.cluster)
-        executor, beside = site.executor, evidence_beside(checkpoint_dir(job.id, job.job, site.cluster))
-        try:
-            with self._asking(live.cluster):
-                observation = executor.observe(live.sid)
-                outcome = self._evidence(live, executor, observation, beside)
-                unsent = live.phase == "intended" and observation.status == "absent"
-                restarted = unsent and executor.probe().session != live.session
-        except ClusterUnreachable as exc:
-            return _Answer("unreachable", silence=exc.message)
-        return _Answer(observation.status, observation, outcome, restarted=restarted)
-
-    def probe(self, name: str) -> Capacity:
-        """What the cluster of that name has; one that is silent costs every job that waits for it one try in all."""
-        with self._asking(name):
-            return self.sites.named(name).executor.probe()
-
-    @contextmanager
-    def _asking(self, name: str) -> Iterator[None]:
-        """Ask a cluster, unless it was silent a moment ago: then its silence is raised again without a try."""
-        if self.clock.monotonic_s() < self._silent_until_s.get(name, 0.0):
-            raise ClusterUnreachable(self._silence[name])
-        try:
-            yield
-        except ClusterUnreachable as exc:
-            first, longest = _BACKOFF_S
-            self._pause_s[name] = min(longest, 2 * self._pause_s.get(name, first / 2))
-            self._silent_until_s[name] = self.clock.monotonic_s() + self._pause_s[name]
-            self._silence[name] = exc.message
-            raise
-        self._pause_s.pop(name, None)
-
-    def _evidence(self, live: SegmentRow, executor: Executor, observation: Observation, beside: Path) -> Outcome | None:
-        """Bring evidence home; what is not handed out of one that runs can wait, and holds up no stop meanwhile."""
-        now_s, runs = self.clock.monotonic_s(), observation.status == "running"
-        if runs and now_s < self._blind_until_s.get(live.cluster, 0.0):
+    def _expected(self, job: JobRow, live: SegmentRow, answer: Answer) -> datetime | None:
+        """When the last segment will end by its progress, where that is news."""
+        if answer.ends is None or not live.is_last or live.phase != "granted" or live.stop_asked_at is not None:
             return None
-        try:
-            outcome = None
-            if live.phase == "granted" or observation.status in TERMINAL - {"absent"}:
-                outcome = self.harvester.outcome(live, executor, observation, beside)
-            if runs:
-                self.harvester.samples(live, executor, observation.node_id, last=False)
-        except (ClusterRefused, ClusterUnreachable):
-            if not runs:
-                raise
-            self._blind_until_s[live.cluster] = now_s + _BLIND_S
-            return None
-        return outcome
+        pause, cluster, now = job.job.interruptible, self.sites.named(live.cluster).cluster, self.clock.now()
+        restart = pause.restart if pause is not None and live.n > 1 else timedelta(0)
+        whole = job.job.duration_on(cluster.gpu.model)
+        end = expected_end(*answer.ends, before=job.progress, restart=restart, whole=whole, now=now)
+        return end if end is not None and is_news(end, max(live.planned_end, now), now) else None
 
-    def _note_alive(self, live: SegmentRow, answer: _Answer) -> SegmentRow:
+    def _next_look(self, job: JobRow, plan: PlanRow, segments: Sequence[SegmentRow], ahead: Segment) -> datetime:
+        """When a waiting plan is to be looked at again: hourly, after a run, and when something has changed."""
+        now = self.clock.now()
+        if ahead.start - now < _FROZEN:
+            return ahead.start
+        judged = self._judged_at.get(plan.id, plan.made_at)
+        ran = max((s.released_at for s in segments if s.released_at), default=judged)
+        if ran > judged or judged > now + _LOOK_AGAIN:  # a wall clock that went back makes no plan young
+            return now
+        concern = self.shifts.concern(job, plan)
+        look = judged + _LOOK_AGAIN if concern is None else min(judged + _LOOK_AGAIN, now + concern)
+        return ahead.start if ahead.start - look < _FROZEN else look
+
+    def kept(self, plan: PlanRow) -> None:
+        """Note that a plan was looked at again and stays."""
+        self._judged_at[plan.id] = self.clock.now()
+        self.shifts.judged(plan.id)
+
+    def replaced(self, plan: PlanRow | None, plan_id: int) -> None:
+        """Note that a plan was just made, in the place of another one."""
+        if plan is not None:
+            self._judged_at.pop(plan.id, None)
+            self.shifts.forget(plan.id)
+        self.shifts.judged(plan_id)
+
+    def closed(self, live: SegmentRow) -> None:
+        """Forget a segment that is over."""
+        self.leases.forget(live)
+        self._questions.forget(live)
+        self._watches.pop(live.sid, None)
+
+    def let_run(self, live: SegmentRow) -> None:
+        """Wait no more for a checkpoint of a segment."""
+        self._watches.pop(live.sid, None)
+
+    def clusters(self) -> Mapping[str, Mapping[str, object]]:
+        """What there is to tell of every cluster: whether it answers, and how its circuit stands."""
+        fine = {"silent": "", "circuit": "closed", "failures": 0, "since": None}
+        return dict.fromkeys(sorted(self.sites.by_name), fine) | dict(self.circuits.told())
+
+    def _note_alive(self, live: SegmentRow, answer: Answer) -> SegmentRow:
         """Note that it was seen, and where; the store is told now and then, for a lookout that comes after this one."""
         now, node_id = self.clock.now(), answer.observation.node_id if answer.observation else ""
         seen = replace(live, seen_at=now, node_id=node_id or live.node_id)
-        self._alive_at[live.sid] = now
-        told = live.seen_at is not None and abs(now - live.seen_at) < _TELL_EVERY
+        self.leases.alive(live)
+        told = live.seen_at is not None and abs(now - live.seen_at) < TELL_EVERY
         if not told or seen.node_id != live.node_id:
             self._untold[live.fence] = seen
         return seen
@@ -271,6 +285,11 @@ def next_segment(plan: PlanRow, segments: Sequence[SegmentRow]) -> Segment | Non
 def planned_stop(segment: SegmentRow, checkpoint: timedelta) -> datetime | None:
     """When the plan asks the segment to stop, so that its save ends in time; None for the last one."""
     return None if segment.is_last else segment.planned_end - checkpoint
+
+
+def _ahead(stored: StoredJob) -> Segment | None:
+    """The stretch of a job's plan that comes next."""
+    return None if stored.plan is None else next_segment(stored.plan, stored.segments)
 
 
 def _stop_due(segment: SegmentRow, now: datetime, checkpoint: timedelta) -> bool:

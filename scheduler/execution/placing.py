@@ -6,13 +6,14 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final
 
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.errors import Infeasible
 from scheduler.domain.job import Interruptible, Job
 from scheduler.domain.placement import Segment
 from scheduler.execution.grid import Grid
+from scheduler.execution.windows import Found
 from scheduler.planning.document import as_json
 from scheduler.planning.plan import NoPlan, Plan
 from scheduler.planning.planner import make_plan
@@ -45,27 +46,6 @@ class Placed:
     plan: Plan
     document: Mapping[str, object]
     reason: str = ""
-
-
-class Placer(Protocol):
-    """What the engine asks of the planner."""
-
-    def place(self, row: JobRow, past: Sequence[SegmentRow], *, now: datetime, taken: Sequence[Segment]) -> Placed:
-        """A plan for what is left of the job; the soonest one where nothing keeps its deadline, which it says."""
-
-    def better(
-        self,
-        row: JobRow,
-        past: Sequence[SegmentRow],
-        ahead: Sequence[Segment],
-        *,
-        now: datetime,
-        taken: Sequence[Segment],
-    ) -> Placed | None:
-        """A plan to replace what is left of an older one; None where that is still feasible and about as good."""
-
-    def worked(self, row: JobRow, segment: SegmentRow, outcome: Outcome) -> float:
-        """Progress by the clock, for a training that does not report it. [-]"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +83,14 @@ class PlanningPlacer:
             placed = self._plan(replace(situation, job=job, until=None), policy=_LATE_POLICY)
             return replace(placed, reason=f"late: {exc.message}")
 
+    def lateness(self, row: JobRow, past: Sequence[SegmentRow], *, now: datetime, taken: Sequence[Segment]) -> str:
+        """Why nothing that is left of the job can be done before its deadline; empty where it can."""
+        try:
+            self._plan(self._again(row, past, now=now, taken=taken))
+        except Infeasible as exc:
+            return exc.message
+        return ""
+
     def better(
         self,
         row: JobRow,
@@ -132,14 +120,25 @@ class PlanningPlacer:
         new = placed.plan.chosen.prices["central"].objective_kg(problem.objective)
         return placed if old - new > max(_HYSTERESIS_SHARE * old, _HYSTERESIS_KG) else None
 
+    def whole(self, job: Job, segment: SegmentRow) -> timedelta | None:
+        """One uninterrupted run of the job at the width and on the GPUs of a segment; None where nobody knows."""
+        stated = job.duration_on(self.clusters[segment.cluster].gpu.model)
+        speed = job.elastic.speedup.get(segment.gpus, 1.0) if job.elastic is not None else 1.0
+        return None if stated is None else stated / speed
+
+    def freshen(self, reference: Mapping[str, str], until: datetime, *, now: datetime) -> object:
+        """Have the grid ask its providers for what is missing; what changes when plans may come out differently."""
+        self.grid.freshen(reference, [cluster.zone for cluster in self.clusters.values()], now, until)
+        return self.grid.stamp(reference)
+
     def worked(self, row: JobRow, segment: SegmentRow, outcome: Outcome) -> float:
         """Progress by the clock: time run, less restart and checkpoint, over the whole duration. [-]"""
-        whole = row.job.duration_on(self.clusters[segment.cluster].gpu.model)
+        whole = self.whole(row.job, segment)
         if whole is None:
             return row.progress
         pause = row.job.interruptible or Interruptible()
         restart = pause.restart if segment.n > 1 else timedelta(0)
-        spent = timedelta(seconds=outcome.duration_s) - pause.checkpoint - restart
+        spent = outcome.training[1] - pause.checkpoint - restart
         return min(_ALMOST_DONE, row.progress + max(timedelta(0), spent) / whole)
 
     def _again(self, row: JobRow, past: Sequence[SegmentRow], *, now: datetime, taken: Sequence[Segment]) -> Situation:
@@ -168,10 +167,13 @@ class PlanningPlacer:
         declared = tuple(self.clusters.values())
         until = horizon(job, submitted_at, default_slack=self.default_slack)
         margin = max(self.least_margin, (until - now) * _MARGIN_SHARE)
+        found = self._found(job, reference, now, max(until, now + _HOUR), promised=now > submitted_at)
         return Situation(
             job=job,
             clusters=declared,
-            intensity=self.grid.series(reference, [c.zone for c in declared], now, max(until, now + _HOUR)),
+            intensity=found.series,
+            lacking=found.lacking,
+            may_come=self.grid.may_come(reference, [c.zone for c in declared], now, max(until, now + _HOUR)),
             now=now,
             submitted_at=submitted_at,
             operator_home=self.home,
@@ -179,6 +181,19 @@ class PlanningPlacer:
             deadline_margin=margin,
             reservations=taken,
         )
+
+    def _found(
+        self, job: Job, reference: Mapping[str, str], now: datetime, until: datetime, *, promised: bool
+    ) -> Found:
+        """What is known of the clusters' zones; where nothing is, no price, for whom no price is needed.
+
+        A policy that looks at no intensity needs none, and a job that was accepted keeps its deadline also while
+        every source is down.
+        """
+        named = self.policies.get(job.policy)
+        blind = named is not None and "forecast" not in named.needs
+        zones = [cluster.zone for cluster in self.clusters.values()]
+        return self.grid.to_plan_on(reference, zones, now, until, now, at_no_price=blind or promised)
 
     def _plan(self, situation: Situation, policy: str | None = None) -> Placed:
         """A plan with the clusters as declared beside it, so that accounts never depend on a file that changed."""

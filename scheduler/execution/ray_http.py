@@ -5,7 +5,6 @@ Ray's own client is not used: it has no timeouts, and the variable RAY_ADDRESS o
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,11 +14,15 @@ from urllib.parse import urlsplit
 
 import requests
 from pydantic import BaseModel, ValidationError
+from requests.adapters import HTTPAdapter
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from scheduler.domain.cluster import RayAddress
 from scheduler.domain.errors import ClusterRefused, ClusterUnreachable, InvalidInput
 from scheduler.execution.ray_token import where_looked
+from scheduler.execution.ray_tunnel import Tunnel
+from scheduler.execution.ray_via import Bastion, Proxy, is_loopback, parse_via, target_of
+from scheduler.execution.redact import redacted
 from scheduler.ports import Clock
 
 TIMEOUT_S: Final = (3.0, 15.0)
@@ -62,23 +65,27 @@ class RayHttp:
     token: str | None = field(repr=False)
     clock: Clock
     session: requests.Session = field(default_factory=requests.Session, repr=False)
+    _tunnel: Tunnel | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse an address that would leak the token, and what is not built yet."""
+        """Refuse an address that would leak the token, and find the way that `via` says."""
         address = urlsplit(self.ray.address)
         if address.username or address.password:
             raise InvalidInput(f"cluster {self.name!r}: its address holds a password", hint="use token_env instead")
-        if self.token and address.scheme == "http" and not _is_loopback(address.hostname or ""):
+        if self.token and travels_readable(self.ray, cluster=self.name) and not self.ray.allow_plain_token:
             raise InvalidInput(
                 f"cluster {self.name!r}: its token would travel readable to {self.ray.address}",
-                hint="use https, or a tunnel to http://127.0.0.1",
-            )
-        if self.ray.via is not None:
-            raise InvalidInput(
-                f"cluster {self.name!r}: via is not supported yet",
-                hint="open the tunnel yourself (ssh -L 8265:localhost:8265 ...) and set address to its near end",
+                hint="use https, or via: ssh://user@host; allow_plain_token: true under ray sends it all the same",
             )
         self.session.trust_env = False  # neither proxies nor ~/.netrc of this machine have a say in it
+        via = None if self.ray.via is None else parse_via(self.ray.via, cluster=self.name)
+        if isinstance(via, Proxy):
+            self.session.proxies = {"http": via.url, "https": via.url}
+        elif isinstance(via, Bastion):
+            target = target_of(self.ray.address)
+            tunnel = Tunnel(cluster=self.name, bastion=via, target=target, clock=self.clock)
+            object.__setattr__(self, "_tunnel", tunnel)
+            self.session.mount("https://", CertifiedFor(address.hostname or ""))
 
     def call(
         self,
@@ -103,16 +110,16 @@ class RayHttp:
             sleep=lambda seconds: self.clock.sleep(timedelta(seconds=seconds)),
             reraise=True,
         )
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        base, headers = self._near_end()
         try:
             response = tries(
                 self.session.request,
                 method,
-                self.ray.address.rstrip("/") + path,
+                base + path,
                 params=params,
                 json=json,
                 data=data,
-                headers={"User-Agent": "carbonsched", **headers},
+                headers=headers,
                 timeout=TIMEOUT_S,
                 verify=self.ray.verify,
                 allow_redirects=False,
@@ -120,6 +127,15 @@ class RayHttp:
         except (requests.RequestException, OSError) as exc:
             raise self._silent(exc) from exc
         return self._admitted(response)
+
+    def _near_end(self) -> tuple[str, dict[str, str]]:
+        """Where a request goes first, and its headers; through a tunnel the dashboard still hears its own name."""
+        headers = {"User-Agent": "carbonsched"} | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
+        if self._tunnel is None:
+            return self.ray.address.rstrip("/"), headers
+        address = urlsplit(self.ray.address)
+        near = address._replace(netloc=f"127.0.0.1:{self._tunnel.port()}").geturl()
+        return near.rstrip("/"), {**headers, "Host": address.netloc}
 
     def _admitted(self, response: requests.Response) -> Answer:
         """The answer, unless something in front of the cluster gave it."""
@@ -151,10 +167,9 @@ class RayHttp:
             answer: what came back.
             secrets: values of the request that its error may repeat.
         """
-        lines = [line for line in answer.text.splitlines() if line.strip()]
+        text = redacted(answer.text, [*secrets, self.token or ""])
+        lines = [line for line in text.splitlines() if line.strip()]
         said = lines[-1].strip() if lines else "nothing"
-        for secret in sorted((s for s in (*secrets, self.token) if s), key=len, reverse=True):
-            said = said.replace(secret, "***")
         said = f"{answer.status}: {said[:_SHOWN]}"
         if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _BUSY:
             return self.unreachable(f"it answered {said}", hint="it may be starting; see its dashboard's log")
@@ -168,6 +183,8 @@ class RayHttp:
         """The error for a request that got no answer."""
         if isinstance(exc, requests.exceptions.SSLError):
             return self.unreachable("its TLS certificate is not trusted", hint="set ray.verify to the path of its CA")
+        if isinstance(exc, requests.exceptions.ProxyError):
+            return self.unreachable(f"its proxy {self.ray.via} hands nothing on", hint="see that the proxy is up")
         if isinstance(exc, requests.ConnectTimeout):
             why = f"no connection within {TIMEOUT_S[0]:g} s"
         elif isinstance(exc, requests.Timeout):
@@ -185,9 +202,29 @@ def _is_passing(exc: BaseException) -> bool:
     return isinstance(exc, requests.ConnectionError) and not isinstance(exc, lasting)
 
 
-def _is_loopback(host: str) -> bool:
-    """Whether `host` is this machine itself."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def travels_readable(ray: RayAddress, *, cluster: str) -> bool:
+    """Whether others could read what is sent to a dashboard: plain HTTP that leaves this machine outside of a tunnel.
+
+    A proxy that is not this machine reads plain HTTP itself, unless what leads to it is encrypted and the dashboard
+    stands beside it.
+    """
+    address = urlsplit(ray.address)
+    if address.scheme == "https":
+        return False
+    via = None if ray.via is None else parse_via(ray.via, cluster=cluster)
+    if isinstance(via, Bastion):
+        return False
+    return not is_loopback(address.hostname or "") or (via is not None and not via.private)
+
+
+class CertifiedFor(HTTPAdapter):
+    """TLS whose certificate has to be that of another name than the one connected to, as through a tunnel."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        super().__init__()
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: object) -> None:  # noqa: FBT001, FBT002  # the library's signature
+        """Pools that check for that name."""
+        names = {"server_hostname": self._name, "assert_hostname": self._name}
+        super().init_poolmanager(connections, maxsize, block, **names, **options)

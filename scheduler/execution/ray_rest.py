@@ -22,8 +22,9 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, 
 
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.errors import ClusterRefused, ClusterUnreachable, InvalidInput, StoreError
-from scheduler.execution.agent import DRIVER_FILE, RANKS_FILE, SETTINGS_ENV
+from scheduler.execution.agent import DRIVER_FILE, GANG_FILE, RANKS_FILE, SETTINGS_ENV
 from scheduler.execution.clock import SystemClock
+from scheduler.execution.ray_gang import LEADER_CPUS, ROOM_WITHIN, gang_order
 from scheduler.execution.ray_http import Answer, RayHttp
 from scheduler.execution.ray_package import AGENT_FOLDER, AGENT_PATH, bare_package
 from scheduler.execution.ray_token import resolve_token
@@ -65,11 +66,13 @@ class RayRest:
         http: the way to its dashboard.
         python: command on the cluster's nodes that runs the agent.
         lease: how long the agent may be without its fence.
+        room_within: how long a launch over several nodes waits for them before it gives up.
     """
 
     http: RayHttp
     python: str
     lease: timedelta = timedelta(minutes=15)
+    room_within: timedelta = ROOM_WITHIN
 
     @classmethod
     def connect(
@@ -93,8 +96,11 @@ class RayRest:
 
     def probe(self) -> Capacity:
         """What is there and free."""
-        version = self.http.parsed(self.http.call("GET", "/api/version", repeatable=True), Version)
-        return self._nodes().capacity(version)
+        return self._nodes().capacity(self._version())
+
+    def version(self) -> str:
+        """The version of the Ray that answers."""
+        return self._version().ray_version
 
     def submit(self, launch: Launch) -> None:
         """Start it once: a second call with the same `sid` and metadata changes nothing."""
@@ -150,6 +156,10 @@ class RayRest:
             return None
         raise self.http.refusal(answer)
 
+    def _version(self) -> Version:
+        """What answers, and its session."""
+        return self.http.parsed(self.http.call("GET", "/api/version", repeatable=True), Version)
+
     def _nodes(self) -> NodesAnswer:
         """The nodes and what they use."""
         return self.http.parsed(
@@ -186,12 +196,15 @@ class RayRest:
 
     def _body(self, launch: Launch, package_uri: str) -> dict[str, object]:
         """The submission as Ray wants it."""
+        pin = {} if launch.kind == "ray" else self._nodes().pin(launch.gpu_model, launch.gpus // launch.nodes)
         body: dict[str, object] = {
             "submission_id": launch.sid,
             "entrypoint": f"exec {self.python} -I {AGENT_PATH}",
             "metadata": dict(launch.metadata),
-            "runtime_env": {**launch.runtime_env, "working_dir": package_uri, "env_vars": self._env(launch)},
+            "runtime_env": {**launch.runtime_env, "working_dir": package_uri, "env_vars": self._env(launch, pin)},
         }
+        if launch.nodes > 1:  # what is reserved on each of them, the leader asks for
+            return {**body, "entrypoint_num_cpus": LEADER_CPUS}
         if launch.memory_bytes is not None:
             body["entrypoint_memory"] = launch.memory_bytes
         if launch.kind == "ray":  # were the GPUs reserved for the driver, its workers would wait for them for ever
@@ -199,23 +212,28 @@ class RayRest:
         if launch.cpus is not None:
             body["entrypoint_num_cpus"] = launch.cpus
         body["entrypoint_num_gpus"] = launch.gpus
-        pin = self._nodes().pin(launch.gpu_model, launch.gpus)
         return {**body, "entrypoint_resources": pin} if pin else body
 
-    def _command(self, launch: Launch) -> str | tuple[str, ...]:
+    def _command(self, launch: Launch, pin: Mapping[str, float]) -> str | tuple[str, ...]:
         """What the agent starts: the training, or what starts it; from the user's folder in the package."""
         if launch.kind == "script":
             return launch.entrypoint
-        grace_s = launch.grace.total_seconds()
-        order = {"command": launch.entrypoint, "ranks": launch.ranks, "grace_s": grace_s}
-        file, said = (DRIVER_FILE, launch.entrypoint) if launch.kind == "ray" else (RANKS_FILE, order)
+        file: str
+        said: object
+        if launch.kind == "ray":
+            file, said = DRIVER_FILE, launch.entrypoint
+        elif launch.nodes > 1:
+            file, said = GANG_FILE, gang_order(launch, pin, self.room_within)
+        else:
+            grace_s = launch.grace.total_seconds()
+            file, said = RANKS_FILE, {"command": launch.entrypoint, "ranks": launch.ranks, "grace_s": grace_s}
         return f"exec {self.python} -I ../{AGENT_FOLDER}/{file} {shlex.quote(json.dumps(said))}"
 
-    def _env(self, launch: Launch) -> dict[str, str]:
+    def _env(self, launch: Launch, pin: Mapping[str, float]) -> dict[str, str]:
         """The environment of the job's processes: the user's, then what the agent and Ray's stop are steered by."""
         settings = {
             "sid": launch.sid,
-            "command": self._command(launch),
+            "command": self._command(launch, pin),
             "checkpoint_dir": launch.checkpoint_dir,
             "fence": launch.fence,
             "grace_s": launch.grace.total_seconds(),
@@ -223,6 +241,9 @@ class RayRest:
             "progress": launch.progress,
             "lease_s": self.lease.total_seconds(),
             "keep": _kept(launch),
+            "storage": launch.storage_uri,
+            "copy_every_s": launch.copy_every.total_seconds(),
+            "copies": launch.copies,
         }
         wait_s = math.ceil((launch.grace + STOP_MARGIN).total_seconds())
         return {**launch.env, SETTINGS_ENV: json.dumps(settings), "RAY_JOB_STOP_WAIT_TIME_S": str(wait_s)}
@@ -230,7 +251,7 @@ class RayRest:
 
 def _kept(launch: Launch) -> list[str]:
     """Names that the agent would take for Ray's own, and that the training gets all the same."""
-    if launch.kind == "ray":
+    if launch.kind == "ray" or launch.nodes > 1:
         return [*launch.env, *DRIVER_NEEDS]
     reserved = launch.kind == "script" and launch.cpus is not None  # then the threads that Ray says are meant
     return [*launch.env, "OMP_NUM_THREADS"] if reserved else [*launch.env]

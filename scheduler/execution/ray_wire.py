@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from scheduler.execution.redact import redacted
 from scheduler.ports import Capacity, JobStatus, Observation
 
 GPU: Final = "GPU"
@@ -30,26 +31,38 @@ _USAGE: Final = re.compile(
 )
 
 
-class Version(BaseModel):
+class Wire(BaseModel):
+    """An answer; what does not fit is not quoted in the error, for it may hold the environment of a job."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+
+class Version(Wire):
     """GET /api/version."""
 
     ray_version: str
     session_name: str
 
 
-class Submitted(BaseModel):
+class Submitted(Wire):
     """POST /api/jobs/."""
 
     submission_id: str
 
 
-class Logs(BaseModel):
+class Logs(Wire):
     """GET /api/jobs/<sid>/logs."""
 
     logs: str
 
 
-class JobAnswer(BaseModel):
+class _Environment(BaseModel):
+    """What the job's processes were given, secrets among it."""
+
+    env_vars: dict[str, str] = {}
+
+
+class JobAnswer(Wire):
     """GET /api/jobs/<sid>."""
 
     status: Literal["PENDING", "RUNNING", "STOPPED", "SUCCEEDED", "FAILED"]
@@ -58,13 +71,16 @@ class JobAnswer(BaseModel):
     metadata: dict[str, str] | None = None
     driver_node_id: str | None = None
     driver_exit_code: int | None = None
+    runtime_env: _Environment | None = Field(default=None, repr=False)
 
     def observation(self, sid: str) -> Observation:
-        """What it says of `sid`; of a long message the end, where the reason is."""
+        """What it says of `sid`; of a long message the end, where the reason is, and nothing of the environment."""
+        env = {} if self.runtime_env is None else self.runtime_env.env_vars
+        message = redacted(self.message or "", env.values())
         return Observation(
             sid=sid,
             status=_STATUSES[self.status],
-            message=(self.message or "")[-_MESSAGE_CHARS:],
+            message=message[-_MESSAGE_CHARS:],
             error_type=self.error_type or "",
             node_id=self.driver_node_id or "",
             exit_code=self.driver_exit_code,
@@ -101,7 +117,7 @@ class Use:
     total: float
 
 
-class NodesAnswer(BaseModel):
+class NodesAnswer(Wire):
     """GET /nodes?view=summary: the one answer with each node's use that both of Ray's autoscalers give."""
 
     data: _Summary

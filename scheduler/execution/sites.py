@@ -9,7 +9,7 @@ from scheduler.domain.cluster import Cluster
 from scheduler.domain.errors import UnknownName
 from scheduler.domain.job import Job
 from scheduler.ports import Capacity, Executor
-from scheduler.problem.candidates import width_on
+from scheduler.problem.candidates import nodes_on, width_on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,15 +35,30 @@ class Sites:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """GPUs that a launch takes: all on one node, or wherever they are free, where its workers ask one by one."""
+    """GPUs that a launch takes: all on one node, on several whole ones, or wherever its workers find them one by one.
+
+    Args:
+        gpus: in all.
+        spans: whether they may lie on any nodes.
+        node: GPUs on each node of a launch that takes several whole ones; 0 for any other.
+    """
 
     gpus: int
     spans: bool = False
+    node: int = 0
+
+    @property
+    def on_nodes(self) -> list[int]:
+        """What it takes on a node, for each whose share is known. [GPUs]"""
+        if self.spans:
+            return []
+        return [self.node] * (self.gpus // self.node) if self.node else [self.gpus]
 
 
-def claim(job: Job, cluster: Cluster) -> Claim:
-    """What the job takes of the cluster."""
-    return Claim(width_on(job, cluster), spans=job.launch == "ray")
+def claim(job: Job, cluster: Cluster, gpus: int | None = None) -> Claim:
+    """What the job takes of the cluster, at its own width or at the `gpus` it is resized to."""
+    nodes, width = nodes_on(job, cluster, gpus), width_on(job, cluster, gpus)
+    return Claim(width, spans=job.launch == "ray", node=width // nodes if nodes > 1 else 0)
 
 
 def coming(capacity: Capacity, open_claims: Sequence[Claim], fresh: Sequence[Claim]) -> list[Claim]:
@@ -63,21 +78,23 @@ def coming(capacity: Capacity, open_claims: Sequence[Claim], fresh: Sequence[Cla
     return [*one_node, Claim(max(0, sum(each.gpus for each in open_claims) - shown), spans=True)]
 
 
-def room(free_by_node: Sequence[int], sent: Sequence[Claim], *, spans: bool = False) -> int:
-    """The most GPUs left for a launch once each claim in `sent` took its own: on one node, or in all. [GPUs]
+def room(free_by_node: Sequence[int], sent: Sequence[Claim], *, spans: bool = False, node: int = 0) -> int:
+    """The most GPUs left for a launch once each claim in `sent` took its own: on one node, on whole ones, or in all.
 
     A claim on one node takes the fullest that it fits on; one that fits nowhere is on its node already.
     """
     free = list(free_by_node)
-    for width in sorted((each.gpus for each in sent if not each.spans), reverse=True):
+    for width in sorted((width for each in sent for width in each.on_nodes), reverse=True):
         fitting = [index for index, gpus in enumerate(free) if gpus >= width]
         if fitting:
             free[min(fitting, key=lambda index: free[index])] -= width
     left = sum(free) - sum(each.gpus for each in sent if each.spans)
+    if node:
+        return max(0, min(left // node, sum(gpus >= node for gpus in free))) * node
     return max(0, left if spans else min(left, max(free, default=0)))
 
 
 def usable(free_by_node: Sequence[int], wanted: Claim) -> int:
     """GPUs that such launches can get at: what is free on nodes that have that many, in whole launches. [GPUs]"""
-    unit = 1 if wanted.spans else wanted.gpus
+    unit = 1 if wanted.spans else wanted.node or wanted.gpus
     return sum(gpus // unit * unit for gpus in free_by_node)

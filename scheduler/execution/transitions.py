@@ -34,6 +34,8 @@ class Action(StrEnum):
     SUBMIT = "submit under the same id"
     GRANT = "note that it runs"
     STOP = "ask to stop"
+    EXPECT = "note when it will end, and plan others around it"
+    RUN_ON = "let it run on, and plan others around it"
     CLOSE = "close by its outcome"
     CLOSE_UNSTARTED = "close: it never started"
     CLOSE_UNKNOWN = "close: outcome unknown"
@@ -52,11 +54,14 @@ class Situation:
         start_due: whether the next segment's start has come.
         plan_stale: whether the plan is due to be looked at again; not so shortly before a start.
         stop_due: whether the plan suspends the segment by now.
+        awaits_save: whether a stop is due that waits for the next checkpoint of a training that saves in its own time.
+        no_save: whether the plan's stop has waited for that in vain.
+        end_moved: whether what it says of its progress moves the end that others plan around.
         restarted: whether the cluster is another than the one the intent was written for.
         may_land: whether a launch whose answer was lost may still reach the cluster.
         pending_long: whether it has been pending for longer than a start can take.
         never_ran: whether the cluster says that the entrypoint did not run at all.
-        lease_over: whether lease and grace have passed since it was last seen alive.
+        lease_over: whether lease and grace have passed since it was last seen alive, and since it was seen over.
     """
 
     state: JobState
@@ -68,6 +73,9 @@ class Situation:
     start_due: bool = False
     plan_stale: bool = False
     stop_due: bool = False
+    awaits_save: bool = False
+    no_save: bool = False
+    end_moved: bool = False
     restarted: bool = False
     may_land: bool = False
     pending_long: bool = False
@@ -97,7 +105,7 @@ RULES: Final = (
     Rule("queued", lambda s: s.phase is None and s.state == JobState.QUEUED, Action.PLAN),
     Rule("planned or suspended, start has come", lambda s: s.phase is None and s.start_due, Action.INTEND),
     Rule(
-        "planned or suspended, its plan is an hour old or older than its last run",
+        "planned or suspended, its plan is an hour old, or older than its last run or than what has changed since",
         lambda s: s.phase is None and s.plan_stale,
         Action.RECONSIDER,
     ),
@@ -133,6 +141,12 @@ RULES: Final = (
     Rule("cluster says that it never ran", lambda s: s.never_ran, Action.CLOSE_UNSTARTED),
     Rule("runs, not yet noted", lambda s: s.phase == "intended" and s.seen == "running", Action.GRANT),
     Rule(
+        "runs, a stop is due and waits for its next checkpoint",
+        lambda s: s.seen == "running" and s.awaits_save and not s.stop_sent,
+        Action.WAIT,
+    ),
+    Rule("runs, no checkpoint came for its suspend", lambda s: s.seen == "running" and s.no_save, Action.RUN_ON),
+    Rule(
         "alive, stop wanted, not known to be asked",
         lambda s: s.seen in ("running", "pending") and not s.stop_sent and (s.wanted != "run" or s.stop_due),
         Action.STOP,
@@ -142,6 +156,7 @@ RULES: Final = (
         lambda s: s.seen == "pending" and s.pending_long and not s.stop_sent,
         Action.STOP,
     ),
+    Rule("runs, its end has moved", lambda s: s.seen == "running" and s.end_moved, Action.EXPECT),
     Rule("alive", lambda s: s.seen in ("running", "pending"), Action.WAIT),
     Rule("over, outcome unread, lease has run out", lambda s: s.lease_over, Action.CLOSE_UNKNOWN),
     Rule("over, outcome unread", lambda s: s.seen in TERMINAL, Action.WAIT),

@@ -97,7 +97,7 @@ def account(
         for stretch in stretches:
             series = series_of(intensity, stretch.cluster.zone)
             seen = exposure(series, stretch.start, stretch.end, gap_percentile=gap_percentile, level=level)
-            bill.add(job, stretch, job_gpu_hour(job, stretch.cluster, level), seen)
+            bill.add(job, stretch, job_gpu_hour(job, stretch.cluster, level, stretch.gpus), seen)
         for copy in copies:
             transfer_kg = sum(kg for _, kg in ends_kg(copy, intensity, gap_percentile, level))
             bill.emissions += Emissions(transfer=transfer_kg)
@@ -133,7 +133,7 @@ class _Bill:
     def add(self, job: Job, stretch: Stretch, hour: GpuHour, seen: Exposure) -> None:
         """A stretch; the hour is one of a GPU that the training uses, with the share of its node that is reserved."""
         gpu_h = stretch.gpus * seen.hours_h
-        reserved = width_on(job, stretch.cluster) / job.gpus
+        reserved = width_on(job, stretch.cluster, stretch.gpus) / stretch.gpus
         running = stretch.kind == "run"
         drawn_kwh = hour.it_kwh if running else hour.idle_kwh
         self.emissions += lines_of(stretch, hour, seen.total_g_h_per_kwh / seen.hours_h).scaled(gpu_h)
@@ -160,7 +160,7 @@ def lines_of(stretch: Stretch, hour: GpuHour, g_per_kwh: float) -> Emissions:
 def run_coverage(job: Job, attempts: Sequence[Attempt]) -> float:
     """Share of the reserved GPU-hours of which it is known when the training ran. [-]"""
     known = [
-        (each.known_by != "nothing", each.reserved_h * each.gpus * width_on(job, each.cluster)) for each in attempts
+        (each.known_by != "nothing", each.reserved_h * width_on(job, each.cluster, each.gpus)) for each in attempts
     ]
     return _share(sum(gpu_h for is_known, gpu_h in known if is_known), sum(gpu_h for _, gpu_h in known))
 

@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.instant import hours_between
-from scheduler.records.evidence import Outcome, Sample
+from scheduler.records.evidence import Outcome, Sample, Traffic
 from scheduler.records.rows import SegmentEnd, SegmentRow
 
 Interval = tuple[datetime, datetime]
@@ -42,6 +42,7 @@ class Attempt:
         ran: the training's own interval, inside `reserved`.
         known_by: what says when it ran; by nothing, all that was reserved counts as running.
         ended_by: nobody while it is open.
+        traffic: to and from a storage that is not mounted; None where there was none, or it is not known.
     """
 
     sid: str
@@ -51,6 +52,7 @@ class Attempt:
     ran: Interval
     known_by: RunKnownBy
     ended_by: EndedBy
+    traffic: Traffic | None = None
 
     @property
     def paused(self) -> bool:
@@ -99,7 +101,7 @@ def attempt(
     known_by: RunKnownBy = "nothing"
     ran = (granted, released)
     if outcome is not None:
-        known_by, ran = "outcome", _laid(outcome.started_at, timedelta(seconds=outcome.duration_s), ran)
+        known_by, ran = "outcome", _laid(*outcome.training, ran)
     elif segment.end == "never_started":
         known_by, ran = "cluster", (granted, granted)
     elif samples and segment.phase != "over":
@@ -112,6 +114,7 @@ def attempt(
         ran=ran,
         known_by=known_by,
         ended_by=_ended_by(segment, checkpoint),
+        traffic=None if outcome is None else outcome.traffic,
     )
 
 

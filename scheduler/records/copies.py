@@ -1,10 +1,15 @@
-"""Data that travelled because of where a job ran: its checkpoint at each move, its data set to each cluster once."""
+"""Data that travelled because of where a job ran: its checkpoint at each move, its data set to each cluster once.
+
+A storage behind a URI stands in a zone that nobody states. What a cluster sent there or had from there was counted by
+its agent, and all of its electricity is priced in the cluster's own zone: twice, then, for what moves between two.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.estimate import Level
@@ -14,6 +19,8 @@ from scheduler.domain.units import kg_from_g
 from scheduler.lifecycle.model import transfer_g
 from scheduler.records.attempts import Attempt
 from scheduler.records.exposure import intensity_at, series_of
+
+BYTES_PER_GB: Final = 1e9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +44,10 @@ def copies_of(job: Job, attempts: Sequence[Attempt], data_at: Cluster | None) ->
     reached = set() if data_at is None else {data_at.name}
     for index, each in enumerate(attempts):
         before = attempts[index - 1] if index else each
-        if job.checkpoint.gb and before.cluster.name != each.cluster.name:
+        if each.traffic is not None:
+            for size_bytes, at in ((each.traffic.read_bytes, each.ran[0]), (each.traffic.written_bytes, each.ran[1])):
+                yield Copy(size_gb=size_bytes / BYTES_PER_GB, origin=each.cluster, goal=each.cluster, at=at)
+        elif job.checkpoint.gb and before.cluster.name != each.cluster.name:
             yield Copy(size_gb=job.checkpoint.gb, origin=before.cluster, goal=each.cluster, at=before.reserved[1])
         if job.data.size_gb and data_at is not None and each.cluster.name not in reached:
             reached.add(each.cluster.name)

@@ -6,22 +6,27 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeVar, cast, get_args
 
 from scheduler.domain.errors import CarbonschedError
 
 PROTOCOL = 1
-"""Version of the agent's files that this code reads."""
+"""Version of the agent's files that this code reads; later agents of it may add fields, which older ones left out."""
 
 EnergySource = Literal["model", "nvml_counter", "nvml_power"]
-OutcomeReason = Literal["exited", "stopped", "fenced", "lost_lease", "not_started"]
+OutcomeReason = Literal["exited", "stopped", "fenced", "lost_lease", "lost_node", "not_started"]
+Saved = Literal["in_place", "copied", "nothing", "not_copied"]
 
 Made = TypeVar("Made")
 
 
 class BadEvidence(CarbonschedError):
     """A file of an agent that cannot be what an agent writes."""
+
+
+class NewerAgent(BadEvidence):
+    """A file of an agent that a newer carbonsched brought: it means something, which this one cannot read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +38,8 @@ class Sample:
         at: the node's clock.
         progress: fraction of the work done, where the training says. [-]
         energy_j: energy since the agent's start, where something measured it. [J]
+        saved_at: when the newest file of the checkpoint on the storage was written; None where there is none, or an
+            older agent wrote.
     """
 
     n: int
@@ -40,6 +47,25 @@ class Sample:
     progress: float | None
     energy_j: float | None
     energy_source: EnergySource
+    saved_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """What travelled between a node and a storage behind a URI for one attempt.
+
+    Args:
+        read_bytes, written_bytes: checkpoints, evidence and fences. [bytes]
+        read_s: fetching the checkpoint before the training; written_s: copying it, while it ran or after. [s]
+        read_requests, written_requests: asked of the storage, what its library repeats not counted.
+    """
+
+    read_bytes: int
+    read_s: float
+    read_requests: int
+    written_bytes: int
+    written_s: float
+    written_requests: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +77,12 @@ class Outcome:
         exit_code: of the training; negative for a signal.
         stop_received_at: when SIGTERM came, None if it did not.
         progress: fraction of all the work done at the end, None where the training does not say. [-]
+        saved_at: when the newest file of the checkpoint on the storage was written; None where there is none, or an
+            older agent wrote.
+        trained_at, trained_s: start and length of the training alone, without the wait for a fence and the copies;
+            None where it never started, or an older agent wrote. [s]
+        saved: whether what it saved is where a resume finds it; None where an older agent wrote.
+        traffic: to and from the storage, None where that is mounted.
     """
 
     sid: str
@@ -65,6 +97,18 @@ class Outcome:
     energy_j: float | None
     energy_source: EnergySource
     error: str
+    saved_at: datetime | None = None
+    trained_at: datetime | None = None
+    trained_s: float | None = None
+    saved: Saved | None = None
+    traffic: Traffic | None = None
+
+    @property
+    def training(self) -> tuple[datetime, timedelta]:
+        """Start and length of the training alone; all of the agent's time where an older agent wrote."""
+        if self.saved is None:
+            return self.started_at, timedelta(seconds=self.duration_s)
+        return self.trained_at or self.started_at, timedelta(seconds=self.trained_s or 0.0)
 
 
 def samples_name(sid: str) -> str:
@@ -99,12 +143,13 @@ def _sample(data: Mapping[str, object]) -> Sample:
         progress=_progress(data["progress"]),
         energy_j=_joules(data["energy_j"]),
         energy_source=cast("EnergySource", _one_of(data["energy_source"], get_args(EnergySource))),
+        saved_at=_moment_if_any(data.get("saved_unix")),
     )
 
 
 def _outcome(data: Mapping[str, object]) -> Outcome:
     """An outcome from its fields."""
-    stop, code = data["stop_received_unix"], data["exit_code"]
+    code, trained_at, saved = data["exit_code"], data.get("trained_unix"), data.get("saved")
     return Outcome(
         sid=_text(data["sid"]),
         fence=_count(data["fence"]),
@@ -113,11 +158,32 @@ def _outcome(data: Mapping[str, object]) -> Outcome:
         duration_s=_at_least_0(data["duration_s"]),
         exit_code=None if code is None else _whole(code),
         reason=cast("OutcomeReason", _one_of(data["reason"], get_args(OutcomeReason))),
-        stop_received_at=None if stop is None else _moment(stop),
+        stop_received_at=_moment_if_any(data["stop_received_unix"]),
         progress=_progress(data["progress"]),
         energy_j=_joules(data["energy_j"]),
         energy_source=cast("EnergySource", _one_of(data["energy_source"], get_args(EnergySource))),
         error=_text(data["error"]),
+        saved_at=_moment_if_any(data.get("saved_unix")),
+        trained_at=_moment_if_any(trained_at),
+        trained_s=None if trained_at is None else _at_least_0(data["trained_s"]),
+        saved=None if saved is None else cast("Saved", _one_of(saved, get_args(Saved))),
+        traffic=_traffic(data.get("storage")),
+    )
+
+
+def _traffic(data: object) -> Traffic | None:
+    """Traffic where there was any."""
+    if data is None:
+        return None
+    if not isinstance(data, dict):
+        raise ValueError(f"{data!r} is no traffic")  # noqa: TRY004  # one kind of refusal for all fields
+    return Traffic(
+        read_bytes=_count(data["read_bytes"]),
+        read_s=_at_least_0(data["read_s"]),
+        read_requests=_count(data["read_requests"]),
+        written_bytes=_count(data["written_bytes"]),
+        written_s=_at_least_0(data["written_s"]),
+        written_requests=_count(data["written_requests"]),
     )
 
 
@@ -127,7 +193,13 @@ def _loaded(raw: bytes, what: str) -> Mapping[str, object]:
         data = json.loads(raw)
     except (ValueError, RecursionError) as exc:
         raise BadEvidence(f"{what} is not JSON: {raw[:80]!r}") from exc
-    if not isinstance(data, dict) or data.get("v") != PROTOCOL:
+    version = data.get("v") if isinstance(data, dict) else None
+    if type(version) is int and version > PROTOCOL:
+        raise NewerAgent(
+            f"{what} was written by an agent of protocol {version}, and this carbonsched reads {PROTOCOL}",
+            hint="run the newer carbonsched again: the job and what it did are as they were",
+        )
+    if not isinstance(data, dict) or version != PROTOCOL:
         raise BadEvidence(f"{what} is not of agent protocol {PROTOCOL}: {raw[:80]!r}")
     return data
 
@@ -180,6 +252,11 @@ def _text(value: object) -> str:
 def _moment(value: object) -> datetime:
     """An instant from seconds since 1970."""
     return datetime.fromtimestamp(_number(value), tz=UTC)
+
+
+def _moment_if_any(value: object) -> datetime | None:
+    """An instant where there is one."""
+    return None if value is None else _moment(value)
 
 
 def _joules(value: object) -> float | None:

@@ -22,6 +22,8 @@ from scheduler.records.state_folder import StateFolder
 
 LOG_CAP_BYTES: Final = 16 << 20
 """Most that is kept of one attempt's output. [bytes]"""
+_LONGEST_SAMPLE: Final = 4096
+"""More than any line of samples has. [bytes]"""
 _PART: Final = ".part-"
 """Begins the name of a file that is being written."""
 
@@ -36,6 +38,21 @@ class EvidenceFiles:
         """The samples of one attempt read so far."""
         path = self._path(job_id, samples_name(sid))
         return parse_samples(path.read_bytes()) if path.exists() else []
+
+    def first_and_last(self, job_id: str, sid: str) -> tuple[Sample, Sample] | None:
+        """The first and the newest sample of one attempt read so far, without reading all that lies between."""
+        path = self._path(job_id, samples_name(sid))
+        if not path.exists():
+            return None
+        with path.open("rb") as stream:
+            first = stream.readline()
+            stream.seek(max(0, path.stat().st_size - _LONGEST_SAMPLE))
+            newest = b"\n".join([*stream.read().split(b"\n")[-2:-1], b""])
+        try:
+            ends = [*parse_samples(first), *parse_samples(newest)]
+        except BadEvidence:
+            return None  # whoever accounts for the run reads all of it, and says so
+        return (ends[0], ends[-1]) if ends else None
 
     def outcome(self, job_id: str, sid: str) -> Outcome | None:
         """The outcome of one attempt, None while unread."""

@@ -10,7 +10,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-REVISION: Final = "0002"
+REVISION: Final = "0003"
 """What the tables below are: the last step of `migrations/versions`. Four digits, so that they compare."""
 FIRST: Final = "0001"
 """The first revision, which kept its number in a table of its own, before Alembic's."""
@@ -104,6 +104,49 @@ scheduler = sa.Table(
     sa.Column("pid", sa.Integer, nullable=False),
     sa.Column("started_at", sa.Text, nullable=False),
     sa.Column("pass_at", sa.Text, nullable=False),
+)
+
+intensity = sa.Table(
+    "intensity",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("zone", sa.Text, nullable=False),
+    sa.Column("basis", sa.Text, nullable=False),
+    sa.Column("factor_set", sa.Text, nullable=False),
+    sa.Column("gwp_set", sa.Text, nullable=False),
+    sa.Column("losses", sa.Text, nullable=False),
+    sa.Column("year", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("licence", sa.Text, nullable=False),
+    sa.Column("attribution", sa.Text, nullable=False),
+    sa.Column("notes", sa.Text, nullable=False),
+    sa.Column("issued_at", sa.Text),
+    sa.Column("retrieved_at", sa.Text, nullable=False),
+    sa.Column("start", sa.Text, nullable=False),
+    sa.Column("end", sa.Text, nullable=False),
+    sa.Column("step_us", sa.Integer, nullable=False),
+    sa.Column("g_per_kwh", sa.LargeBinary, nullable=False),
+    sa.Column("low", sa.LargeBinary),
+    sa.Column("high", sa.LargeBinary),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Index("ix_intensity_subject", "source", "zone", "basis", "start"),
+    sqlite_autoincrement=True,
+)
+
+intensity_check = sa.Table(
+    "intensity_check",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("zone", sa.Text, nullable=False),
+    sa.Column("basis", sa.Text, nullable=False),
+    sa.Column("asked", sa.Text, nullable=False),
+    sa.Column("start", sa.Text, nullable=False),
+    sa.Column("end", sa.Text, nullable=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Index("ix_intensity_check_subject", "source", "zone", "basis", "asked"),
 )
 
 

@@ -89,7 +89,7 @@ def terms_of(
 
 def _of_stretch(sign: Sign, job: Job, stretch: Stretch, series: IntensitySeries, gap_percentile: float) -> Term:
     """Dynamic energy while running, idle energy otherwise, with the facility's share of it."""
-    hour = job_gpu_hour(job, stretch.cluster, "central")
+    hour = job_gpu_hour(job, stretch.cluster, "central", stretch.gpus)
     drawn_kwh = hour.dynamic_kwh if stretch.kind == "run" else hour.idle_kwh
 
     def seen(level: Level) -> float:

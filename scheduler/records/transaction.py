@@ -33,6 +33,10 @@ from scheduler.records.rows import (
 )
 
 _SEGMENT: Final = tuple(column.name for column in schema.segment.columns)
+_NO_ROOM_CHANGED: Final = (
+    "waits", "asked", "evidence", "fence", "late", "missed", "running", "suspending", "cancelling", "repeats",
+)  # fmt: skip
+"""Kinds of events after which every job holds as much of the clusters as before; all others may have changed that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,28 @@ class Transaction:
         is_open = column.state.not_in([state.value for state in FINAL])
         query = sa.select(column.id, column.deadline_at).where(is_open & (column.deadline_at < to_column(now)))
         return {row.id: parse_instant(row.deadline_at) for row in self.connection.execute(query)}
+
+    def open_references(self) -> dict[str, tuple[dict[str, str], datetime]]:
+        """The intensity sources that the open jobs are planned on, by their text, and the last deadline of each."""
+        column = schema.job.c
+        query = (
+            sa.select(column.intensity, sa.func.max(column.deadline_at).label("until"))
+            .where(column.state.not_in([state.value for state in FINAL]))
+            .group_by(column.intensity)
+        )
+        rows = self.connection.execute(query)
+        return {row.intensity: (json.loads(row.intensity), parse_instant(row.until)) for row in rows}
+
+    def reservations_revision(self) -> int:
+        """A number that grows whenever what accepted jobs hold of the clusters may have changed."""
+        kind = schema.event.c.kind
+        query = (
+            sa.select(schema.event.c.id)
+            .where(kind.not_in(_NO_ROOM_CHANGED) & kind.not_like("%notified:%"))
+            .order_by(schema.event.c.id.desc())
+            .limit(1)
+        )
+        return int(self.connection.execute(query).scalar() or 0)
 
     def stored(self, job_ids: Sequence[str]) -> list[StoredJob]:
         """Jobs with their plans and segments, by three queries for all of them, in order of submission."""

@@ -21,6 +21,8 @@ from scheduler.execution.ray_package import snapshot
 from scheduler.execution.ray_rest import RayRest
 from scheduler.records.evidence import outcome_name
 from tests.execution.agent_node import Node, tree
+from tests.execution.buckets import s3 as s3  # noqa: PLC0414  # a fixture of the whole folder
+from tests.execution.buckets import s3_server as s3_server  # noqa: PLC0414  # the same
 from tests.execution.clusters import OBEDIENT, Launches
 from tests.execution.engine_world import new_world as new_world  # noqa: PLC0414  # a fixture of the whole folder
 from tests.execution.ray_answers import URL, FastClock

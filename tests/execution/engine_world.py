@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,9 +19,10 @@ from scheduler.execution.harvest import Harvester
 from scheduler.execution.launching import Launcher
 from scheduler.execution.lookout import Lookout
 from scheduler.execution.placing import Placed
+from scheduler.execution.secret_files import SecretFiles
 from scheduler.execution.sites import Site, Sites
 from scheduler.ports import Capacity, JobStatus, Launch, Observation
-from scheduler.records.evidence import Outcome, outcome_name
+from scheduler.records.evidence import Outcome, outcome_name, samples_name
 from scheduler.records.evidence_files import EvidenceFiles
 from scheduler.records.rows import JobRow, JobState, SegmentRow
 from scheduler.records.state_folder import StateFolder
@@ -96,6 +97,15 @@ class FakeCluster:
         self._answer()
         return self.files.get(name)
 
+    def sample(self, sid: str, at: datetime, *, progress: float | None = None, saved: datetime | None = None) -> None:
+        """Let the agent write one more sample."""
+        before = self.files.get(samples_name(sid), b"")
+        line = {
+            "v": 1, "n": before.count(b"\n"), "t_unix": at.timestamp(), "mono_s": 0.0, "energy_j": None,
+            "energy_source": "model", "progress": progress, "saved_unix": saved.timestamp() if saved else None,
+        }  # fmt: skip
+        self.files[samples_name(sid)] = before + json.dumps(line).encode() + b"\n"
+
     def end(self, sid: str, status: JobStatus, ended: datetime, **changes: object) -> None:
         """Let an attempt end with an outcome."""
         unix = ended.timestamp()
@@ -117,6 +127,9 @@ class FakePlacer:
     asked: list[tuple[Segment, ...]] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
     improved: Placement | None = None
+    stamp: str = "first issue"
+    late: str = ""
+    weighed: list[float] = field(default_factory=list)
 
     def place(self, row: JobRow, past: list[SegmentRow], *, now: datetime, taken: tuple[Segment, ...]) -> Placed:
         """The next placement; what was taken is kept for the test."""
@@ -141,6 +154,19 @@ class FakePlacer:
         """A third of the work each time."""
         return row.progress + 1 / 3
 
+    def lateness(self, row: JobRow, past: list[SegmentRow], *, now: datetime, taken: tuple[Segment, ...]) -> str:
+        """What the test wrote."""
+        self.weighed.append(row.progress)
+        return self.late
+
+    def whole(self, job: Job, segment: SegmentRow) -> timedelta | None:
+        """What the job states."""
+        return job.duration_on("A100")
+
+    def freshen(self, reference: Mapping[str, str], until: datetime, *, now: datetime) -> object:
+        """The provider has nothing new."""
+        return self.stamp
+
 
 def document(placement: Placement) -> dict[str, object]:
     """A plan's document with just what the engine reads."""
@@ -148,7 +174,8 @@ def document(placement: Placement) -> dict[str, object]:
         "placement": [
             {"cluster": s.cluster, "start": s.start.isoformat(), "end": s.end.isoformat(), "gpus": s.gpus}
             for s in placement.segments
-        ]
+        ],
+        "clusters": {},
     }
 
 
@@ -178,6 +205,16 @@ class World:
         """Its segments as they are stored."""
         with self.store.reading() as tx:
             return tx.segments("abcdefgh")
+
+    def events(self, kind: str) -> list[str]:
+        """Texts of its events of a kind."""
+        with self.store.reading() as tx:
+            return [event.text for event in tx.events("abcdefgh") if event.kind == kind]
+
+    def reborn(self, store: object = None) -> Engine:
+        """The engine as a new process has it: it remembers nothing but the store."""
+        lookout = replace(self.engine.lookout, store=store or self.store)  # type: ignore[arg-type]  # all that is used of a store
+        return replace(self.engine, store=store or self.store, lookout=lookout)  # type: ignore[arg-type]  # the same
 
     def want(self, wanted: str) -> None:
         """Say what a person wants."""
@@ -233,8 +270,7 @@ def new_world(tmp_path: Path) -> NewWorld:
             placer=FakePlacer(list(replans)),  # type: ignore[arg-type]  # lists for sequences
             launcher=Launcher(
                 state=store.folder,
-                secrets_dir=tmp_path,
-                environ={"TOKEN": "s3cret"},
+                secrets=SecretFiles(environ={"TOKEN": "s3cret"}, folder=tmp_path),
                 sample_every=timedelta(seconds=30),
             ),
             lookout=Lookout(

@@ -25,6 +25,11 @@ class FakeClock:
         """Seconds since the start. [s]"""
         return (self.at - self.began).total_seconds()
 
+    def jump(self, by: timedelta) -> None:
+        """Set the wall clock to another time; the monotonic one does not notice."""
+        self.at += by
+        self.began += by
+
     def sleep(self, duration: timedelta) -> None:
         """Move on."""
         self.at += duration

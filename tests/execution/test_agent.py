@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import subprocess
 import sys
 import time
@@ -11,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.execution.agent import GANG_FILE, LEADER_FILE, carbonsched_evidence_v1
+from scheduler.execution.agent.carbonsched_evidence_v1 import LOOKED_AT, newest_save
+from scheduler.records import evidence
 from tests.execution.agent_node import SID, Node, python
 
 
@@ -20,20 +24,25 @@ def test_a_training_that_ends_well_leaves_the_same_evidence_in_both_places(node:
     assert 0 == node.run(["/bin/sleep", "0.35"])
     outcome = node.outcome
     started, ended, duration = outcome.pop("started_unix"), outcome.pop("ended_unix"), outcome.pop("duration_s")
+    trained_at, trained_s = outcome.pop("trained_unix"), outcome.pop("trained_s")
+    assert isinstance(trained_at, float)
+    assert isinstance(trained_s, float)
+    assert started <= trained_at < trained_at + trained_s <= ended
+    assert 0.35 <= trained_s == pytest.approx(0.35, abs=0.2)
     assert isinstance(started, float)
     assert isinstance(ended, float)
     assert isinstance(duration, float)
     assert before <= started <= ended <= time.time()
-    assert 0.35 <= duration == pytest.approx(ended - started, abs=0.05)
+    assert trained_s <= duration == pytest.approx(ended - started, abs=0.05)
     samples = node.samples
     assert {
         "v": 1, "sid": SID, "fence": 5, "exit_code": 0, "reason": "exited", "stop_received_unix": None,
-        "progress_before": 0.25, "progress": None, "samples": len(samples), "energy_j": None,
-        "energy_source": "model", "error": "",
+        "progress_before": 0.25, "progress": None, "saved_unix": None, "samples": len(samples), "energy_j": None,
+        "energy_source": "model", "error": "", "saved": "in_place", "storage": None,
     } == outcome  # fmt: skip
     assert list(range(len(samples))) == [sample["n"] for sample in samples]
     assert 4 <= len(samples)
-    assert {"v", "n", "t_unix", "mono_s", "energy_j", "energy_source", "progress"} == set(samples[0])
+    assert {"v", "n", "t_unix", "mono_s", "energy_j", "energy_source", "progress", "saved_unix"} == set(samples[0])
     assert "" == node.log.read_text()
 
 
@@ -79,6 +88,27 @@ def test_a_progress_file_broken_later_keeps_the_last_good_reading_in_the_outcome
     )
     assert 0.4 == node.outcome["progress"]
     assert None is node.samples[-1]["progress"]
+
+
+def test_the_newest_file_of_the_checkpoint_says_when_it_was_saved(node: Node) -> None:
+    """Whatever folder in it the file lies in; before the first save there is no time."""
+    script = (
+        'sleep 0.3; cd "$CARBONSCHED_CHECKPOINT"; mkdir -p a/b; touch -d @1700000000.5 a/b/old; '
+        "touch -d @1700000009 a/new; sleep 0.4; touch -d @1700000010 a/b/last"
+    )
+    assert 0 == node.run(script)
+    assert [None, 1700000009.0, 1700000010.0] == list(dict.fromkeys(s["saved_unix"] for s in node.samples))
+    assert 1700000010.0 == node.outcome["saved_unix"]
+
+
+def test_a_checkpoint_of_very_many_files_is_looked_at_in_part(tmp_path: Path) -> None:
+    """A look must not cost the training its disk."""
+    (tmp_path / "deep").mkdir()
+    for number in range(LOOKED_AT):
+        (tmp_path / f"{number}").touch()
+    (tmp_path / "deep" / "never seen").touch()
+    os.utime(tmp_path / "deep" / "never seen", (2e9, 2e9))
+    assert 2e9 > (newest_save(tmp_path) or 0) > 0
 
 
 def test_a_command_that_is_not_there_was_not_started(node: Node) -> None:
@@ -150,8 +180,26 @@ def test_the_agent_alone_says_what_it_is(agent_path: Path) -> None:
 
 
 def test_the_agent_needs_python_39_and_its_library_only(agent_path: Path) -> None:
-    """The cluster's Python may be old and has none of our packages."""
-    parsed = ast.parse(agent_path.read_text(), feature_version=(3, 9))
-    named = {alias.name for n in ast.walk(parsed) if isinstance(n, ast.Import) for alias in n.names}
-    named |= {str(n.module) for n in ast.walk(parsed) if isinstance(n, ast.ImportFrom)}
-    assert {name.split(".")[0] for name in named} <= sys.stdlib_module_names | {"__future__"}
+    """The cluster's Python may be old and has none of our packages; what else is there is imported late."""
+    files = [*agent_path.parent.glob("carbonsched_*.py")]
+    own = {file.stem for file in files}
+    for file in files:
+        parsed = ast.parse(file.read_text(), feature_version=(3, 9))
+        for only_read in [
+            n for n in ast.walk(parsed) if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"
+        ]:
+            only_read.body = []
+        allowed = {"__future__"}
+        outside = [*ast.iter_child_nodes(parsed)]
+        if file.name in (GANG_FILE, LEADER_FILE):
+            allowed.add("ray")
+        for names, nodes in (({*sys.stdlib_module_names, *own}, outside), (own, [*ast.walk(parsed)])):
+            allowed |= names
+            imported = {alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names}
+            imported |= {str(n.module) for n in nodes if isinstance(n, ast.ImportFrom)}
+            assert {name.split(".")[0] for name in imported} <= allowed
+
+
+def test_the_agent_writes_the_protocol_that_is_read() -> None:
+    """Of two numbers that are one, one may be forgotten."""
+    assert carbonsched_evidence_v1.PROTOCOL == evidence.PROTOCOL

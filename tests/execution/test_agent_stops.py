@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -96,58 +95,6 @@ def test_a_hangup_ends_it_like_a_stop(node: Node, until: Until) -> None:
     assert ("stopped", -1) == (node.outcome["reason"], node.outcome["exit_code"])
 
 
-def test_a_higher_fence_keeps_the_training_from_starting(node: Node) -> None:
-    """A later attempt owns the checkpoint."""
-    node.beside.mkdir(parents=True)
-    (node.beside / "carbonsched-fence").write_text("6")
-    assert 75 == node.run(f"touch {node.root}/ran")
-    assert ("fenced", None, 0) == tuple(node.outcome[k] for k in ("reason", "exit_code", "samples"))
-    assert not (node.root / "ran").exists()
-    assert "6" == (node.beside / "carbonsched-fence").read_text()
-
-
-@pytest.mark.parametrize("found", ["4", "5", None])
-def test_a_lower_or_own_fence_is_taken_over(node: Node, found: str | None) -> None:
-    """The own number stands there as JSON once the training runs."""
-    node.beside.mkdir(parents=True)
-    if found:
-        (node.beside / "carbonsched-fence").write_text(found)
-    assert 0 == node.run("true")
-    assert 5 == json.loads((node.beside / "carbonsched-fence").read_text())
-
-
-def test_a_higher_fence_stops_a_running_training_once(node: Node, until: Until) -> None:
-    """One SIGTERM, time to save, and an outcome that says who ordered it."""
-    agent = node.start(python(COUNTS_STOPS, "0.3"))
-    until((node.checkpoint / "ready").exists)
-    (node.beside / "carbonsched-fence").write_text("6")
-    assert 0 == agent.wait(timeout=20)
-    assert ("fenced", None) == (node.outcome["reason"], node.outcome["stop_received_unix"])
-    assert "1" == (node.checkpoint / "saved").read_text()
-    assert "6" == (node.beside / "carbonsched-fence").read_text()
-
-
-def test_a_fence_out_of_reach_is_borne_for_the_lease_and_no_longer(node: Node, until: Until) -> None:
-    """A storage that is away for long may hide a higher fence."""
-    agent = node.start(python(COUNTS_STOPS, "0"), lease_s=0.5)
-    until((node.checkpoint / "ready").exists)
-    break_fence(node)
-    broken = time.monotonic()
-    assert 0 == agent.wait(timeout=20)
-    assert 0.3 < time.monotonic() - broken
-    assert "lost_lease" == node.outcome["reason"]
-
-
-def test_a_fence_out_of_reach_for_less_than_the_lease_changes_nothing(node: Node, until: Until) -> None:
-    """The training ends by itself; the log tells of the trouble."""
-    agent = node.start(f"touch {node.root}/ready; sleep 0.5")
-    until((node.root / "ready").exists)
-    break_fence(node)
-    assert 0 == agent.wait(timeout=20)
-    assert "exited" == node.outcome["reason"]
-    assert "the fence could not be renewed" in node.log.read_text()
-
-
 def test_no_training_outlives_an_agent_that_was_killed(node: Node, until: Until) -> None:
     """Behind a shell too, so that a retry never makes two of it."""
     agent = node.start(f"touch {node.root}/ready; sleep 60; sleep 60")
@@ -168,10 +115,3 @@ def test_a_training_in_another_group_dies_with_its_agent(node: Node, until: Unti
     os.kill(agent.pid, signal.SIGKILL)
     agent.wait(timeout=20)
     until(lambda: not any(alive(pid) for pid in training))
-
-
-def break_fence(node: Node) -> None:
-    """Put something in place of the fence that cannot be read."""
-    fence = node.beside / "carbonsched-fence"
-    fence.rename(fence.with_name("away"))
-    fence.mkdir()

@@ -7,14 +7,16 @@ from datetime import timedelta
 
 import pytest
 
+from scheduler.domain.job import Job
 from scheduler.domain.placement import Placement
-from scheduler.execution.sites import Claim, coming, room, usable
+from scheduler.execution.sites import Claim, claim, coming, room, usable
 from scheduler.ports import Capacity
 from scheduler.records.rows import JobState
 from tests.execution.engine_world import (
     FIRST,
     START,
     NewWorld,
+    cluster,
     document,
     stretch,
 )
@@ -107,3 +109,46 @@ def test_a_driver_waits_for_room_in_all(new_world: NewWorld) -> None:
 def test_what_launches_can_get_at_is_whole_ones_on_a_node_or_any_gpu() -> None:
     """Five and three free GPUs are one launch of four, or eight for a driver's workers."""
     assert (4, 8) == (usable((5, 3), Claim(4)), usable((5, 3), Claim(4, spans=True)))
+
+
+@pytest.mark.parametrize(
+    ("free", "sent", "left"),
+    [((8, 8, 4), (), 16), ((8, 8, 4), (4,), 16), ((8, 8), (4,), 8), ((7, 7), (), 0), ((8, 8), (8,), 8)],
+)
+def test_a_launch_over_several_nodes_finds_whole_ones(free: tuple[int, ...], sent: tuple[int, ...], left: int) -> None:
+    """What lies free on a node that somebody uses is of no use to it."""
+    assert left == room(free, [Claim(gpus) for gpus in sent], node=8)
+
+
+def test_a_launch_over_several_nodes_takes_whole_ones() -> None:
+    """From a script, from the next of its kind, and from a driver's workers."""
+    two = Claim(16, node=8)
+    assert ([8, 8], [4], []) == (two.on_nodes, Claim(4).on_nodes, Claim(4, spans=True).on_nodes)
+    assert (0, 0, 4) == (room((8, 8), [two]), room((8, 8), [two], node=8), room((8, 8, 4), [two], spans=True))
+    assert (16, 0) == (usable((8, 8, 4), two), usable((4, 4), two))
+
+
+@pytest.mark.parametrize(
+    ("launch", "gpus", "taken"),
+    [
+        ("torchrun", 8, Claim(8)),
+        ("torchrun", 16, Claim(16, node=8)),
+        ("ray", 16, Claim(16, spans=True)),
+        ("script", 4, Claim(4)),
+    ],
+)
+def test_a_claim_is_of_the_width_that_a_segment_has(launch: str, gpus: int, taken: Claim) -> None:
+    """Whatever the job was submitted with."""
+    job = Job.from_mapping({"name": "a", "entrypoint": "t", "gpus": 2, "launch": launch}, what="job")
+    assert taken == claim(job, cluster("one"), gpus)
+
+
+def test_a_job_over_two_nodes_waits_for_two_whole_ones(new_world: NewWorld) -> None:
+    """And says what it found."""
+    world = new_world(stretch("one", 0, 3), launch="torchrun", gpus=16)
+    plan = replace(stretch("one", 0, 3), gpus=16)
+    with world.store.writing() as tx:
+        tx.add_plan("abcdefgh", START, document(Placement(segments=(plan,))))
+    world.at(0)
+    assert "no room on one: 8 of 16 GPUs free in whole nodes of 8" == world.job.reason
+    assert [] == world.one.started

@@ -35,7 +35,7 @@ def asked(port: int, path: str = "/healthz") -> tuple[int, str]:
 def test_a_fresh_pass_is_told_with_silent_clusters() -> None:
     """The answer holds the last pass to the second, the open jobs, and why each cluster is silent."""
     one = health(FakeClock(START))
-    one.passed(open_jobs=3, silent={"france": "", "quebec": "no connection"})
+    one.passed(open_jobs=3, clusters={"france": {"silent": ""}, "quebec": {"silent": "no connection"}})
     clusters = {"france": {"silent": ""}, "quebec": {"silent": "no connection"}}
     assert {"pass_at": "2026-03-01T12:00:00Z", "open_jobs": 3, "clusters": clusters} == one.as_json()
 
@@ -45,7 +45,7 @@ def test_a_loop_is_stuck_after_two_minutes_or_five_ticks(tick_s: float, quiet_s:
     """A slow tick is no sign of trouble, and neither is a pass that uploads a package."""
     clock = FakeClock(START)
     one = health(clock, tick_s)
-    one.passed(open_jobs=0, silent={})
+    one.passed(open_jobs=0, clusters={})
     clock.sleep(timedelta(seconds=quiet_s))
     assert stuck is bool(one.problem())
 
@@ -63,7 +63,7 @@ def test_http_answers_200_then_503_and_nothing_else() -> None:
     """A watcher needs the status alone; other paths and methods are not there."""
     clock = FakeClock(START)
     one = health(clock)
-    one.passed(open_jobs=1, silent={"france": ""})
+    one.passed(open_jobs=1, clusters={"france": {"silent": ""}})
     with served(one, "127.0.0.1", 0) as port:
         fine = asked(port)
         other = asked(port, "/")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -173,3 +175,31 @@ def test_progress_by_the_clock_leaves_out_restart_and_save(placer: PlanningPlace
         stop_received_at=START, progress=None, energy_j=None, energy_source="model", error="",
     )  # fmt: skip
     assert placer.worked(row, ran("fr", "suspended", n=2), outcome) == pytest.approx(0.5 + 0.4 / 3)
+
+
+def test_lateness_is_said_only_where_nothing_keeps_the_deadline(
+    placer: PlanningPlacer, reference: dict[str, str]
+) -> None:
+    """Nine hours before the deadline three hours of work fit; two hours before it they do not."""
+    row = stored(reference)
+    assert "" == placer.lateness(row, [], now=START + 15 * HOUR, taken=())
+    assert "cannot be done" in placer.lateness(row, [], now=START + 22 * HOUR, taken=())
+
+
+def test_a_run_takes_as_long_as_its_width_says(placer: PlanningPlacer, reference: dict[str, str]) -> None:
+    """Half as fast on four GPUs as on eight; a job that may not be resized takes what it states."""
+    elastic = {"min_gpus": 4, "max_gpus": 8, "speedup": {4: 0.5, 8: 1.0}}
+    four = replace(ran("fr", ""), gpus=4)
+    assert 6 * HOUR == placer.whole(stored(reference, elastic=elastic).job, four)
+    assert 3 * HOUR == placer.whole(stored(reference, elastic=elastic).job, ran("fr", ""))
+    assert 3 * HOUR == placer.whole(stored(reference).job, four)
+
+
+def test_a_table_that_changes_gives_another_stamp(placer: PlanningPlacer, reference: dict[str, str]) -> None:
+    """What was planned on it is looked at again then."""
+    first = placer.freshen(reference, START + 24 * HOUR, now=START)
+    assert first == placer.freshen(reference, START + 24 * HOUR, now=START)
+    path = Path(reference["path"])
+    path.write_text(path.read_text().replace("400", "300"))
+    os.utime(path, ns=(1, 1))
+    assert first != placer.freshen(reference, START + 24 * HOUR, now=START)

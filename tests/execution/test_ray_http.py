@@ -180,11 +180,11 @@ def test_an_address_holds_no_password(clock: FastClock) -> None:
     assert "secret" not in raised.value.message + raised.value.hint
 
 
-def test_a_proxy_is_refused_politely(clock: FastClock) -> None:
-    """Until it is built, a tunnel does it."""
-    with pytest.raises(InvalidInput, match="via is not supported yet") as raised:
+def test_a_via_that_means_nothing_is_refused(clock: FastClock) -> None:
+    """Before the first request; the hint has the forms."""
+    with pytest.raises(InvalidInput, match="cluster 'quebec': via 'bastion'") as raised:
         way(clock, via="bastion")
-    assert "ssh -L" in raised.value.hint
+    assert "ssh://user@host" in raised.value.hint
 
 
 def cluster(**ray: object) -> Cluster:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -35,6 +36,7 @@ def test_a_submission_is_sent_to_the_letter(executor: RayRest, answers: response
     settings = {
         "sid": SID, "command": "python train.py", "checkpoint_dir": "/mnt/ck/7f3a", "fence": 12, "grace_s": 90.5,
         "sample_every_s": 30.0, "progress": 0.25, "lease_s": 900.0, "keep": ["WANDB_API_KEY"],
+        "storage": "", "copy_every_s": 600.0, "copies": 1,
     }  # fmt: skip
     sent = {
         "submission_id": SID,
@@ -113,6 +115,24 @@ def test_several_processes_are_started_by_what_lies_beside_the_agent(
     assert f"exec python3 -I ../.carbonsched/carbonsched_ranks_v1.py '{order}'" == told["command"]
     assert ["WANDB_API_KEY"] == told["keep"]
     assert (8, 16.0, {"A100": 8}) == tuple(body[f"entrypoint_{what}"] for what in ("num_gpus", "num_cpus", "resources"))
+
+
+def test_several_nodes_are_asked_for_by_what_leads_them(executor: RayRest, answers: responses.RequestsMock) -> None:
+    """Each node's share in its bundle, less what the leader takes, which reserves no GPU and may reach its Ray."""
+    expect_ready(answers)
+    expect(answers, "POST", "/api/jobs/", {"submission_id": SID})
+    executor.submit(replace(LAUNCH, kind="torchrun", gpus=16, ranks=12, nodes=2, cpus=16.0, memory_bytes=2**31))
+    body = sent_body(answers)
+    told = agent_settings(body)
+    command, _, order = str(told["command"]).partition(".py ")
+    assert "exec python3 -I ../.carbonsched/carbonsched_gang_v1" == command
+    assert {
+        "command": "python train.py", "ranks": 6, "nodes": 2, "grace_s": 90.5, "room_s": 60.0,
+        "keep": ["WANDB_API_KEY"],
+        "bundle": {"GPU": 8, "A100": 8, "CPU": 7.9, "memory": 2**30},
+    } == json.loads(shlex.split(order)[0])  # fmt: skip
+    assert ["WANDB_API_KEY", *DRIVER_NEEDS] == told["keep"]
+    assert {"entrypoint_num_cpus": 0.1} == {key: value for key, value in body.items() if key.startswith("entrypoint_")}
 
 
 @pytest.mark.parametrize(("cpus", "reserved"), [(None, 1.0), (3.0, 3.0)])

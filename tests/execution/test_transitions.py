@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,22 +12,9 @@ from hypothesis import strategies as st
 from scheduler.execution.transitions import RULES, Action, Situation, decide
 from scheduler.records.evidence import Outcome
 from scheduler.records.rows import FINAL, JobState
+from tests.records.cases import make_outcome
 
-MOMENT = datetime(2026, 3, 1, tzinfo=UTC)
-OUTCOME = Outcome(
-    sid="cs-a-s1-a1",
-    fence=1,
-    started_at=MOMENT,
-    ended_at=MOMENT,
-    duration_s=0.0,
-    exit_code=0,
-    reason="exited",
-    stop_received_at=None,
-    progress=None,
-    energy_j=None,
-    energy_source="model",
-    error="",
-)
+OUTCOME = make_outcome()
 IDLE = Situation(state=JobState.PLANNED, wanted="run")
 LIVE = Situation(state=JobState.RUNNING, wanted="run", phase="granted", seen="running")
 
@@ -39,7 +25,7 @@ CASES = {
     "held, run wanted": (replace(IDLE, state=JobState.HELD), Action.QUEUE),
     "queued": (replace(IDLE, state=JobState.QUEUED), Action.PLAN),
     "planned or suspended, start has come": (replace(IDLE, start_due=True), Action.INTEND),
-    "planned or suspended, its plan is an hour old or older than its last run": (
+    "planned or suspended, its plan is an hour old, or older than its last run or than what has changed since": (
         replace(IDLE, plan_stale=True),
         Action.RECONSIDER,
     ),
@@ -71,11 +57,17 @@ CASES = {
         Action.CLOSE_UNSTARTED,
     ),
     "runs, not yet noted": (replace(LIVE, phase="intended"), Action.GRANT),
+    "runs, a stop is due and waits for its next checkpoint": (
+        replace(LIVE, stop_due=True, awaits_save=True),
+        Action.WAIT,
+    ),
+    "runs, no checkpoint came for its suspend": (replace(LIVE, stop_due=True, no_save=True), Action.RUN_ON),
     "alive, stop wanted, not known to be asked": (replace(LIVE, stop_due=True), Action.STOP),
     "pending too long: withdrawn, and elsewhere only once it is over": (
         replace(LIVE, phase="intended", seen="pending", pending_long=True),
         Action.STOP,
     ),
+    "runs, its end has moved": (replace(LIVE, end_moved=True), Action.EXPECT),
     "alive": (replace(LIVE, stop_sent=True, stop_due=True), Action.WAIT),
     "over, outcome unread, lease has run out": (replace(LIVE, seen="failed", lease_over=True), Action.CLOSE_UNKNOWN),
     "over, outcome unread": (replace(LIVE, seen="stopped"), Action.WAIT),
@@ -95,13 +87,13 @@ def test_each_row_of_the_table_decides_its_case(rule: object) -> None:
     phase=st.sampled_from([None, "intended", "granted"]),
     seen=st.sampled_from(["absent", "pending", "running", "stopped", "succeeded", "failed", "unreachable"]),
     outcome=st.sampled_from([None, OUTCOME]),
-    flags=st.tuples(*[st.booleans()] * 7),
+    flags=st.tuples(*[st.booleans()] * 10),
 )
 def test_every_situation_has_a_step(
     *, state: JobState, wanted: str, phase: str | None, seen: str, outcome: Outcome | None, flags: tuple[bool, ...]
 ) -> None:
     """No situation falls through, and a segment that may live is never closed as unknown before its lease is over."""
-    stop_sent, start_due, stop_due, never_ran, lease_over, restarted, pending_long = flags
+    stop_sent, start_due, stop_due, never_ran, lease_over, restarted, pending_long, awaits_save, no_save, moved = flags
     action, _ = decide(
         Situation(
             state=state,
@@ -115,6 +107,9 @@ def test_every_situation_has_a_step(
             never_ran=never_ran,
             restarted=restarted,
             pending_long=pending_long,
+            awaits_save=awaits_save,
+            no_save=no_save,
+            end_moved=moved,
             lease_over=lease_over and seen in ("stopped", "succeeded", "failed", "absent"),
         )
     )

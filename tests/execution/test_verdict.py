@@ -3,49 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 
-from scheduler.domain.job import Job
+from scheduler.execution.saves import Safe
 from scheduler.execution.verdict import INTERRUPTION_BUDGET, by_outcome, interrupted, unknown, unstarted
-from scheduler.records.evidence import Outcome
-from scheduler.records.rows import JobRow, JobState
+from scheduler.records.rows import JobState
+from tests.records.cases import at, make_job, make_outcome, make_row
 
-MOMENT = datetime(2026, 3, 1, tzinfo=UTC)
-JOB = JobRow(
-    id="abcdefgh",
-    key=None,
-    job=Job.from_mapping({"name": "a", "entrypoint": "train", "gpus": 1, "duration": "1h"}, what="job"),
-    spec_sha256="",
-    package=None,
-    intensity={},
-    counterfactual={},
-    state=JobState.RUNNING,
-    wanted="run",
-    reason="",
-    progress=0.25,
-    failures=0,
-    interruptions=0,
-    submitted_at=MOMENT,
-    deadline_at=MOMENT,
-    finished_at=None,
-)
-EXITED = Outcome(
-    sid="s",
-    fence=1,
-    started_at=MOMENT,
-    ended_at=MOMENT,
-    duration_s=60.0,
-    exit_code=0,
-    reason="exited",
-    stop_received_at=None,
-    progress=None,
-    energy_j=None,
-    energy_source="model",
-    error="",
-)
-STOPPED = replace(EXITED, reason="stopped", stop_received_at=MOMENT, progress=0.5)
+JOB = replace(make_row(make_job(gpus=1, duration="1h")), state=JobState.RUNNING, progress=0.25, finished_at=None)
+EXITED = make_outcome(0.0, 1.0)
+STOPPED = replace(EXITED, reason="stopped", stop_received_at=at(0.9), progress=0.5)
 
 
 def test_exit_zero_succeeds() -> None:
@@ -148,3 +116,55 @@ def test_a_command_that_is_not_there_fails_with_its_words() -> None:
     outcome = replace(EXITED, reason="not_started", exit_code=127, error="no such command: tran")
     verdict = by_outcome(JOB, outcome, stop_asked=False, worked=0)
     assert verdict.reason == "its command did not start: no such command: tran"
+
+
+@pytest.mark.parametrize("wanted", ["run", "hold"])
+def test_a_save_that_failed_never_counts_as_progress(wanted: str) -> None:
+    """What the training says it did is not what its checkpoint holds."""
+    row = replace(JOB, wanted=wanted)  # type: ignore[arg-type]  # one of its words
+    verdict = by_outcome(row, STOPPED, stop_asked=True, worked=0.9, safe=Safe(saved_at=at(0.5), progress=0.3))
+    assert (0.3, True) == (verdict.progress, verdict.repeats.startswith("the work since 2024-03-05T00:30:00Z"))
+    assert verdict.reason.endswith(verdict.repeats)
+
+
+def test_a_save_that_failed_without_any_before_it_leaves_what_was_safe_before() -> None:
+    """It was killed before its first checkpoint."""
+    verdict = by_outcome(JOB, replace(STOPPED, exit_code=-9), stop_asked=True, worked=0.9)
+    assert (0.25, JobState.SUSPENDED) == (verdict.progress, verdict.state)
+
+
+def test_a_stop_whose_save_failed_is_no_success_for_its_exit_code() -> None:
+    """Exit 0 and half the work: suspended, and the work repeated."""
+    verdict = by_outcome(JOB, STOPPED, stop_asked=True, worked=1.0, safe=Safe(saved_at=at(0.1), progress=0.25))
+    assert (JobState.SUSPENDED, 0.25) == (verdict.state, verdict.progress)
+
+
+@pytest.mark.parametrize(("reason", "code"), [("fenced", -15), ("exited", 3)])
+def test_what_was_saved_before_a_bad_end_is_kept(reason: str, code: int) -> None:
+    """The next attempt goes on from the checkpoint, so its plan counts on that."""
+    row = replace(JOB, job=JOB.job.model_copy(update={"retries": 1}))
+    outcome = replace(EXITED, reason=reason, exit_code=code)  # type: ignore[arg-type]  # one of its words
+    verdict = by_outcome(row, outcome, stop_asked=False, worked=0.9, safe=Safe(saved_at=at(0.5), progress=0.4))
+    assert (JobState.QUEUED, 0.4) == (verdict.state, verdict.progress)
+
+
+def test_an_outcome_that_could_not_be_read_says_why() -> None:
+    """Not the same as one that nobody wrote."""
+    assert "its outcome could not be read: no token" == unknown(JOB, "no token").reason
+    assert "it ended without an outcome" == unknown(JOB).reason
+
+
+@pytest.mark.parametrize("reason", ["lost_node", "not_started"])
+def test_nodes_that_were_lost_or_not_to_be_had_are_no_failure(reason: str) -> None:
+    """The infrastructure's doing is tried again, and the reason is what was found there."""
+    gone = replace(EXITED, reason=reason, exit_code=None, error="2 x 8 GPUs were not free within 60 s")  # type: ignore[arg-type]  # one of its words
+    verdict = by_outcome(JOB, gone, stop_asked=False, worked=0.4)
+    assert (JobState.QUEUED, 0, 1) == (verdict.state, verdict.failures, verdict.interruptions)
+    assert "2 x 8 GPUs were not free within 60 s" in verdict.reason
+    assert verdict.progress is None
+
+
+def test_a_training_that_was_stopped_before_it_began_has_done_nothing() -> None:
+    """However long it waited for its nodes."""
+    waited = replace(STOPPED, reason="not_started", exit_code=None, progress=None)
+    assert JOB.progress == by_outcome(JOB, waited, stop_asked=True, worked=0.9).progress

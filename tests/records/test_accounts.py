@@ -277,3 +277,13 @@ def test_shares_are_shares_and_the_total_is_its_lines(attempts: list[Attempt], v
     assert low <= central * (1 + 1e-12)
     assert central <= high * (1 + 1e-12)
     assert made.estimated_kg <= made.central.operational * (1 + 1e-12)
+
+
+def test_a_resized_segment_pays_for_its_own_width() -> None:
+    """Four of its eight GPUs for two hours are half of what eight cost; exclusive, they take the whole node."""
+    wide, narrow = (account(make_job(), [run(FRANCE, 0, 2, gpus=gpus)], GRID) for gpus in (8, 4))
+    assert pytest.approx(wide.central.total / 2) == narrow.central.total
+    assert (16, 8) == (wide.reserved_gpu_h, narrow.reserved_gpu_h)
+    alone = account(make_job(exclusive=True), [run(FRANCE, 0, 2, gpus=4)], GRID)
+    assert 16 == alone.reserved_gpu_h
+    assert pytest.approx(wide.central.embodied) == alone.central.embodied

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.records.evidence import PROTOCOL, BadEvidence, parse_outcome, parse_samples
+from scheduler.records.evidence import PROTOCOL, BadEvidence, Traffic, parse_outcome, parse_samples
 from tests.records.agent_files import OUTCOME, lines, outcome
 
 
@@ -29,6 +29,13 @@ def test_an_outcome_is_read_whole() -> None:
         read.energy_source, read.error,
     )  # fmt: skip
     assert datetime(2023, 11, 14, 23, 13, 10, tzinfo=UTC) == read.stop_received_at
+
+
+def test_when_the_checkpoint_was_saved_is_read_where_the_agent_says() -> None:
+    """Agents of the same protocol that were started before there was such a key say nothing of it."""
+    saved = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
+    assert [saved, None] == [s.saved_at for s in parse_samples(lines({"saved_unix": 1700000000}, {"n": 1}))]
+    assert (saved, None) == (parse_outcome(outcome(saved_unix=1.7e9)).saved_at, parse_outcome(outcome()).saved_at)
 
 
 def test_an_outcome_of_a_command_that_never_was_has_no_exit_code() -> None:
@@ -73,6 +80,7 @@ BAD: dict[str, list[object]] = {
     "progress": [1.5, -0.1, "half", True, float("nan")],
     "energy_j": [-1.0, "much", float("inf"), False],
     "energy_source": ["guess", None, 1, ["model"]],
+    "saved_unix": ["now", True, float("nan")],
 }
 
 
@@ -81,6 +89,32 @@ def test_a_sample_with_a_field_that_no_agent_writes_is_refused(key: str, value: 
     """A number that is none, a fraction over one, energy below nothing."""
     with pytest.raises(BadEvidence):
         parse_samples(lines({key: value}))
+
+
+TRAFFIC = {
+    "read_bytes": 5,
+    "read_s": 1.5,
+    "read_requests": 3,
+    "written_bytes": 7,
+    "written_s": 2,
+    "written_requests": 4,
+}
+
+
+def test_what_a_newer_agent_of_the_same_protocol_says_is_read() -> None:
+    """The training's own time, whether its save is safe, and what travelled to a storage and from there."""
+    read = parse_outcome(outcome(trained_unix=1700000002, trained_s=3590.5, saved="copied", storage=TRAFFIC))
+    trained_at = datetime(2023, 11, 14, 22, 13, 22, tzinfo=UTC)
+    assert (trained_at, 3590.5, "copied") == (read.trained_at, read.trained_s, read.saved)
+    assert Traffic(
+        read_bytes=5, read_s=1.5, read_requests=3, written_bytes=7, written_s=2.0, written_requests=4
+    ) == read.traffic  # fmt: skip
+
+
+def test_what_an_older_agent_leaves_out_is_unknown() -> None:
+    """Files of the same protocol that were written before there were such keys are read as they were meant."""
+    read = parse_outcome(outcome())
+    assert (None,) * 5 == (read.saved_at, read.trained_at, read.trained_s, read.saved, read.traffic)
 
 
 BAD_OUTCOME: dict[str, list[object]] = {
@@ -96,6 +130,10 @@ BAD_OUTCOME: dict[str, list[object]] = {
     "energy_j": [-1],
     "energy_source": ["rapl"],
     "error": [None, 3],
+    "saved_unix": ["now", float("inf")],
+    "trained_unix": ["now", 1700000000],
+    "saved": ["perhaps", 1],
+    "storage": [1, {}, {**TRAFFIC, "read_bytes": -1}, {**TRAFFIC, "written_s": None}],
 }
 
 

@@ -123,3 +123,22 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
     with pytest.raises(StoreError, match="cannot be written"):
         EvidenceFiles(StateFolder(tmp_path / "state")).keep_log("x", SID, "text")
+
+
+@pytest.mark.parametrize(("count", "expected"), [(1, (0, 0)), (2, (0, 1)), (400, (0, 399))])
+def test_the_first_and_the_newest_sample_are_found_without_the_rest(
+    kept: EvidenceFiles, count: int, expected: tuple[int, int]
+) -> None:
+    """However long the file is; there is none where nothing was harvested."""
+    assert None is kept.first_and_last("j1", "s")
+    kept.keep_samples("j1", "s", lines(*[dict[str, object](n=n) for n in range(count)]))
+    found = kept.first_and_last("j1", "s")
+    assert found is not None
+    assert expected == (found[0].n, found[1].n)
+
+
+@pytest.mark.parametrize("raw", [b"", b"garbage\n", lines({}) + b"garbage\n"])
+def test_samples_that_cannot_be_read_have_no_ends(kept: EvidenceFiles, raw: bytes) -> None:
+    """Whoever accounts for the run says so; who plans goes on without."""
+    kept.keep_samples("j1", "s", raw)
+    assert None is kept.first_and_last("j1", "s")

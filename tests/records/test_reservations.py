@@ -92,11 +92,12 @@ def test_a_running_job_holds_what_it_runs_on_and_what_comes(tx: Transaction) -> 
 
 
 def test_a_run_past_its_planned_end_holds_on_for_a_while(tx: Transaction) -> None:
-    """Nobody plans on GPUs that are not free."""
+    """Nobody plans on GPUs that are not free: ten minutes, and the later it is the longer."""
     plan_id = submit(tx, ("france", 0, 2), state=JobState.RUNNING)
     tx.add_segment(make_segment(plan_id=plan_id, phase="granted", released_at=None, end=""))
-    (found,) = reservations(tx, at(3))
-    assert (at(3), at(3) + timedelta(minutes=10)) == (found.start, found.end)
+    assert [at(2.1) + timedelta(minutes=10), at(4)] == [
+        each.end for now_h in (2.1, 3) for each in reservations(tx, at(now_h))
+    ]
 
 
 def test_an_intent_holds_as_a_run_does(tx: Transaction) -> None:
@@ -155,3 +156,11 @@ def test_a_cluster_that_is_no_longer_declared_is_held_as_the_segment_says(tx: Tr
     plan_id = submit(tx, ("france", 6, 8), state=JobState.RUNNING)
     tx.add_segment(make_segment(plan_id=plan_id, cluster="gone", phase="granted", released_at=None, end=""))
     assert ("gone", 1, 2, 8) in held(tx, 1)
+
+
+def test_a_run_whose_suspend_was_taken_back_holds_nothing_after_it(tx: Transaction) -> None:
+    """It runs until its work is done: what was planned after its suspend is free for others."""
+    plan_id = submit(tx, ("france", 0, 2), ("quebec", 4, 6), state=JobState.RUNNING)
+    running = make_segment(plan_id=plan_id, phase="granted", end="", released_at=None, planned_end=at(5), is_last=True)
+    tx.add_segment(running)
+    assert {("france", 1, 5, 8)} == held(tx, 1)

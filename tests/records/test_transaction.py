@@ -291,3 +291,34 @@ def test_an_open_job_past_its_deadline_is_overdue(tx: Transaction) -> None:
     for job_id, state in (("open", JobState.RUNNING), ("ended", JobState.SUCCEEDED)):
         tx.add_job(replace(make_row(job_id=job_id), state=state, deadline_at=at(2)))
     assert ({}, {"open": at(2)}) == (tx.overdue(at(2)), tx.overdue(at(2.5)))
+
+
+def test_the_sources_that_open_jobs_are_planned_on_are_known_with_their_last_deadline(tx: Transaction) -> None:
+    """One entry a source, however many jobs; a job that ended needs none any more."""
+    ended = replace(make_row(job_id="j0"), intensity={"source": "gone"})
+    tx.add_job(ended)
+    for number, days in enumerate((3, 9, 5), start=1):
+        row = replace(make_row(job_id=f"j{number}"), state=JobState.PLANNED, finished_at=None)
+        tx.add_job(replace(row, deadline_at=at(24 * days)))
+    [(reference, until)] = tx.open_references().values()
+    assert (dict(make_row().intensity), at(24 * 9)) == (reference, until)
+
+
+@pytest.mark.parametrize(
+    ("kind", "grows"),
+    [("planned", True), ("submitted", True), ("expects", True), ("waits", False), ("not notified:lost", False)],
+)
+def test_the_revision_of_reservations_grows_with_what_may_change_them(
+    tx: Transaction, kind: str, *, grows: bool
+) -> None:
+    """Why a job waits takes no room; an event that nobody knows yet may."""
+    tx.add_job(make_row())
+    tx.add_event("j1", at(0), "submitted", "")
+    before = tx.reservations_revision()
+    tx.add_event("j1", at(1), kind, "x")
+    assert grows is (tx.reservations_revision() > before)
+
+
+def test_the_revision_of_an_empty_store_is_nought(tx: Transaction) -> None:
+    """Nothing is held."""
+    assert 0 == tx.reservations_revision()

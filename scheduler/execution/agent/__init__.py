@@ -12,6 +12,15 @@ AGENT_FILE: Final = "carbonsched_agent_v1.py"
 RANKS_FILE: Final = "carbonsched_ranks_v1.py"
 """Starts a training of several processes, beside the agent."""
 
+NODE_FILE: Final = "carbonsched_node_v1.py"
+"""Runs the ranks of one node of a training that goes over several, beside the agent."""
+
+GANG_FILE: Final = "carbonsched_gang_v1.py"
+"""Has a training of several processes run on several nodes, beside the agent."""
+
+LEADER_FILE: Final = "carbonsched_leader_v1.py"
+"""Hears the nodes of such a training, beside the agent."""
+
 DRIVER_FILE: Final = "carbonsched_driver_v1.py"
 """Becomes the driver of a training that uses Ray itself, beside the agent."""
 
@@ -21,5 +30,4 @@ SETTINGS_ENV: Final = "CARBONSCHED_AGENT"
 
 def agent_sources() -> Mapping[str, bytes]:
     """The files that are shipped with each job, by name."""
-    folder = Path(__file__).parent
-    return {name: (folder / name).read_bytes() for name in (AGENT_FILE, DRIVER_FILE, RANKS_FILE)}
+    return {path.name: path.read_bytes() for path in sorted(Path(__file__).parent.glob("carbonsched_*_v1.py"))}

@@ -34,12 +34,14 @@ class Order:
     """What is to run, and how often."""
 
     command: str | list[str]  # text for /bin/sh, or words run as they are
-    ranks: int
+    ranks: int  # on this node
     grace_s: float  # between the stop of the others, once one has failed, and SIGKILL [s]
+    node: int = 0  # which of the nodes this is
+    nodes: int = 1
 
 
 class Ranks:
-    """The processes of one training."""
+    """The processes of one training on one node."""
 
     def __init__(self, order: Order, heard: agent.Signals) -> None:
         self.order, self.heard = order, heard
@@ -49,57 +51,77 @@ class Ranks:
 
     def to_end(self) -> int:
         """Start all, see them through; returns the first exit code that is not 0, below 0 for a signal."""
-        try:
-            for rank in range(self.order.ranks):
-                self.running[agent.spawn(self._words(), self._environ(rank))] = rank
-        except OSError as exc:
-            agent.complain(f"the command cannot be run: {exc}")
-            self.code = 126 if isinstance(exc, PermissionError) else 127
-        if self.code or self.heard.stop_unix is not None:  # not every rank can have heard it, and none has begun
-            self._signal(signal.SIGKILL)
+        self.begin()
         while self.running:
-            self._reap()
+            self.reap()
             now = time.monotonic()
             killing = now >= self.ordered_mono + self.order.grace_s
             if killing:
-                self._signal(signal.SIGKILL)
+                send(signal.SIGKILL)
             if self.running:
                 self.heard.wait(0.1 if killing else min(60.0, self.ordered_mono + self.order.grace_s - now))
         return self.code
 
-    def _words(self) -> list[str]:
+    def begin(self) -> None:
+        """Start every rank; where one cannot be started, or a stop came meanwhile, those that were end again."""
+        try:
+            for rank in range(self.order.ranks):
+                self.running[self.start(rank)] = self.order.node * self.order.ranks + rank
+        except OSError as exc:
+            agent.complain(f"the command cannot be run: {exc}")
+            self.code = 126 if isinstance(exc, PermissionError) else 127
+        if self.code or self.heard.stop_unix is not None:  # not every rank can have heard it, and none has begun
+            send(signal.SIGKILL)
+
+    def start(self, rank: int) -> int:
+        """Start the `rank`-th process of this node; returns its pid."""
+        return agent.spawn(self.words(), self.environ(rank))
+
+    def words(self) -> list[str]:
         """The command of every rank."""
         command = self.order.command
         return ["/bin/sh", "-c", command] if isinstance(command, str) else command
 
-    def _environ(self, rank: int) -> Mapping[str, str]:
-        """The variables that torchrun sets for a run on one node, those that the job sets itself kept."""
-        width = str(self.order.ranks)
+    def environ(self, rank: int) -> Mapping[str, str]:
+        """The variables that torchrun sets, those that the job sets itself kept."""
+        order = self.order
         os.environ.setdefault("MASTER_ADDR", HERE)
         if "MASTER_PORT" not in os.environ:
             os.environ["MASTER_PORT"] = str(free_port())
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # as torchrun: every rank with all the cores is slower
-        ranks = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": width, "LOCAL_WORLD_SIZE": width}
-        return {**os.environ, **ranks, "NODE_RANK": "0", "GROUP_RANK": "0", "GROUP_WORLD_SIZE": "1"}
+        return {
+            **os.environ,
+            "RANK": str(order.node * order.ranks + rank),
+            "LOCAL_RANK": str(rank),
+            "WORLD_SIZE": str(order.nodes * order.ranks),
+            "LOCAL_WORLD_SIZE": str(order.ranks),
+            "NODE_RANK": str(order.node),
+            "GROUP_RANK": str(order.node),
+            "GROUP_WORLD_SIZE": str(order.nodes),
+        }
 
-    def _reap(self) -> None:
+    def reap(self) -> None:
         """Collect the ranks that ended; the first that failed has the others stopped, unless a stop came before."""
         with contextlib.suppress(ChildProcessError):
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-                rank, code = self.running.pop(ended[0]), os.waitstatus_to_exitcode(ended[1])
-                if code and not self.code:
+                rank, code = self.running.pop(ended[0], None), os.waitstatus_to_exitcode(ended[1])
+                if rank is not None and code and not self.code:
                     self.code = code
                     if self.heard.stop_unix is None:
-                        agent.complain(f"rank {rank} ended with {code}: the others are stopped")
-                        self.ordered_mono = time.monotonic()
-                        self._signal(signal.SIGTERM)
+                        self.failed(rank)
 
-    @staticmethod
-    def _signal(number: signal.Signals) -> None:
-        """Send one signal to every process of every rank."""
-        for pid in agent.descendants():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
+    def failed(self, rank: int) -> None:
+        """Say that a rank failed, and stop the others."""
+        agent.complain(f"rank {rank} ended with {self.code}: the others are stopped")
+        self.ordered_mono = time.monotonic()
+        send(signal.SIGTERM)
+
+
+def send(number: signal.Signals) -> None:
+    """Send one signal to every process of every rank."""
+    for pid in agent.descendants():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def free_port() -> int:
@@ -110,16 +132,19 @@ def free_port() -> int:
         return port
 
 
-def main() -> int:
-    """Run what the first argument orders; returns the exit status, or dies of the signal that a rank died of."""
-    heard = agent.Signals()
-    code = Ranks(Order(**json.loads(sys.argv[1])), heard).to_end()
+def leave(code: int) -> int:
+    """The exit status of a training that ended with `code`; where that is a signal, die of it too."""
     if code < 0:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the rank has left the core that tells something
         if -code != signal.SIGKILL:
             signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     return code
+
+
+def main() -> int:
+    """Run what the first argument orders; returns the exit status, or dies of the signal that a rank died of."""
+    return leave(Ranks(Order(**json.loads(sys.argv[1])), agent.Signals()).to_end())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,108 @@
+"""Launching: the intent to run the next segment, written once its cluster has room for all of it, then the launch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+from scheduler.domain.cluster import Cluster
+from scheduler.execution.lanes import Lanes
+from scheduler.execution.launching import Launcher
+from scheduler.execution.lookout import Lookout, View
+from scheduler.execution.probes import FOR, Probes
+from scheduler.execution.sites import Claim, Sites, claim, coming, room
+from scheduler.execution.words import Words
+from scheduler.ports import Capacity, Clock
+from scheduler.records.rows import JobRow, JobState, SegmentRow
+from scheduler.records.store import Store
+
+NO_ROOM: Final = "no room"
+_PATIENCE: Final = timedelta(minutes=10)
+"""How long a job waits for room after its planned start before it is planned again."""
+_SHOWN_WITHIN: Final = timedelta(seconds=15) + FOR
+"""Ray shows GPUs as taken within this time of a launch, about 7 s with its default intervals; what was asked may be a
+little older."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Intents:
+    """Starts segments."""
+
+    store: Store
+    sites: Sites
+    launcher: Launcher
+    lookout: Lookout
+    probes: Probes
+    lanes: Lanes
+    clock: Clock
+    words: Words
+    _waits_s: dict[tuple[str, int], float] = field(init=False, default_factory=dict)
+
+    async def intend(self, view: View) -> bool:
+        """Write the intent to run the next segment; whether another step may follow at once."""
+        job, plan, ahead = view.job, view.plan, view.ahead
+        assert plan is not None and ahead is not None, job.id  # noqa: S101, PT018  # a start is due only by a plan
+        site = self.sites.named(ahead.cluster)
+        capacity = await self.probes.of(ahead.cluster)
+        wanted = claim(job.job, site.cluster, ahead.gpus)
+        sent = self._on_the_way(site.cluster, capacity)
+        free = room(capacity.free_by_node, sent, spans=wanted.spans, node=wanted.node)
+        if free < wanted.gpus:
+            where = "" if wanted.spans else f" in whole nodes of {wanted.node}" if wanted.node else " on a node"
+            return self._crowded(view, f"{NO_ROOM} on {ahead.cluster}: {free} of {wanted.gpus} GPUs free{where}")
+        self._waits_s.pop((job.id, plan.id), None)
+        n = 1 + sum(s.end == "suspended" for s in view.segments)
+        attempt = 1 + sum(s.n == n for s in view.segments)
+        now = self.clock.now()
+        row = SegmentRow(
+            fence=0, job_id=job.id, plan_id=plan.id, n=n, attempt=attempt, sid=f"cs-{job.id}-s{n}-a{attempt}",
+            cluster=ahead.cluster, gpus=ahead.gpus, planned_end=ahead.end,
+            is_last=ahead == plan.placement.segments[-1], phase="intended", stop_asked_at=None, intended_at=now,
+            granted_at=None, seen_at=None, released_at=None, node_id="", end="",
+            session=capacity.session,
+        )  # fmt: skip
+        with self.store.writing() as tx:
+            if tx.job(job.id).wanted != "run":
+                return True
+            tx.add_segment(row)
+            tx.set_job(job.id, state=JobState.LAUNCHING, reason="")
+            tx.add_event(job.id, now, "launching", f"segment {n}, attempt {attempt}, on {ahead.cluster}")
+        return True
+
+    async def submit(self, job: JobRow, segment: SegmentRow) -> bool:
+        """Hand the launch to the cluster; safe to repeat, the id is the key."""
+        site = self.sites.named(segment.cluster)
+        launch = self.launcher.launch(job, segment, site.cluster)
+
+        def work() -> None:
+            """Send it."""
+            with self.lookout.circuits.asking(segment.cluster):
+                site.executor.submit(launch)
+
+        await self.lanes.ask(segment.cluster, work)
+        return False
+
+    def _crowded(self, view: View, why: str) -> bool:
+        """Wait for room with patience, then look for another place: what others use now is known by then.
+
+        Patience is measured by both clocks, so that a wall clock that jumps ahead ends it for nobody.
+        """
+        assert view.ahead is not None and view.plan is not None, view.job.id  # noqa: S101, PT018  # it waits for the next stretch
+        now_s = self.clock.monotonic_s()
+        first_s = self._waits_s.setdefault((view.job.id, view.plan.id), now_s)
+        waited = timedelta(seconds=now_s - first_s)
+        if min(waited, self.clock.now() - view.ahead.start) < _PATIENCE:
+            self.words.reason(view.job, why)
+            return False
+        del self._waits_s[view.job.id, view.plan.id]
+        return self.words.settle(view.job, JobState.QUEUED, why)
+
+    def _on_the_way(self, cluster: Cluster, capacity: Capacity) -> list[Claim]:
+        """What launches take that the cluster's free GPUs may not show yet."""
+        now = self.clock.now()
+        with self.store.reading() as tx:
+            sent = [s for s in tx.open_segments() if s.cluster == cluster.name]
+            claims = {s.fence: claim(tx.job(s.job_id).job, cluster, s.gpus) for s in sent}
+        fresh = [s.fence for s in sent if s.phase == "intended" or abs(now - s.intended_at) < _SHOWN_WITHIN]
+        return coming(capacity, list(claims.values()), [claims[fence] for fence in fresh])
