@@ -10,6 +10,7 @@ from cli import wiring
 from scheduler.domain.errors import InvalidInput, SourceUnavailable
 from scheduler.domain.instant import parse_instant
 from scheduler.domain.intensity import IntensitySeries
+from scheduler.execution.windows import Found
 from scheduler.records.counterfactual import verify
 from scheduler.records.exposure import month_start, next_month
 from scheduler.records.gather import JobHistory, gather
@@ -67,9 +68,11 @@ def open_books(store: Store) -> Books:
     return Books(histories=histories, starts=starts_at_home(histories.values()))
 
 
-def intensity(row: JobRow, zones: Iterable[str], start: datetime, end: datetime) -> dict[str, IntensitySeries]:
-    """What the job's own source says of some zones."""
-    return wiring.shared_grid().series(row.intensity, zones, start, end)
+def intensity(row: JobRow, zones: Iterable[str], start: datetime, end: datetime) -> Found:
+    """What the job's own sources have observed of some zones; they are asked for what is missing or may be revised."""
+    grid, named = wiring.shared_grid(), tuple(zones)
+    grid.freshen(row.intensity, named, start, min(end, wiring.now()))
+    return grid.observed(row.intensity, named, start, end)
 
 
 def within(row: JobRow, since: datetime | None, until: datetime | None) -> bool:
@@ -82,12 +85,13 @@ def _report(history: JobHistory, starts: Mapping[str, datetime]) -> JobReport:
     start = starts.get(history.row.id)
     used = [each.cluster for each in history.attempts]
     used += [cluster for cluster in (history.home, history.data_at) if cluster is not None]
-    found, problem = {}, ""
+    series: Mapping[str, IntensitySeries] = {}
     try:
         found = intensity(history.row, [cluster.zone for cluster in used], *_months(history, start))
+        series, problem = found.series, "" if found.series else found.why
     except (InvalidInput, SourceUnavailable) as exc:
         problem = exc.message
-    return job_report(history, found, home_start=start, no_intensity=problem)
+    return job_report(history, series, home_start=start, no_intensity=problem)
 
 
 def _months(history: JobHistory, start: datetime | None) -> tuple[datetime, datetime]:

@@ -30,9 +30,10 @@ Check = Callable[["Settings"], Iterable[Finding]]
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Check the installation, the state folder, the store, the clusters and the sources; exit 1 if anything fails.
+    """Check the installation, the state, the clock, the clusters, the keys and the sources; exit 1 if anything fails.
 
-    It changes nothing, and asks each declared cluster for its version, once with its token and once without.
+    It changes nothing, and asks each declared cluster for its version, once with its token and once without. Providers
+    of intensities are asked by intensity sources.
 
     \b
     Examples:
@@ -57,7 +58,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 def findings() -> list[Finding]:
     """Everything there is to find; a check that cannot be made is a finding too."""
-    from cli import doctor_clusters, doctor_state, wiring
+    from cli import doctor_clusters, doctor_intensity, doctor_state, wiring
     from scheduler.domain.errors import CarbonschedError
 
     found = [*_python()]
@@ -72,7 +73,8 @@ def findings() -> list[Finding]:
         ("scheduler", doctor_state.scheduler),
         ("clusters", doctor_clusters.clusters),
         ("secrets", doctor_clusters.secrets),
-        ("intensity", _intensity),
+        ("clock", doctor_intensity.clock),
+        ("intensity", doctor_intensity.intensities),
         ("plugins", _plugins),
     )
     for what, check in checks:
@@ -92,33 +94,6 @@ def _python() -> Iterable[Finding]:
 
     versions = f"carbonsched {schema.VERSION}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
     yield Finding("ok", "versions", versions)
-
-
-def _intensity(values: Settings) -> Iterable[Finding]:
-    """Whether the intensities that a submit would use can be read, and cover the zones of the clusters."""
-    from datetime import timedelta
-
-    from cli import wiring
-    from scheduler.domain.errors import InvalidInput
-
-    grid, now = wiring.grid(values), wiring.now()
-    reference = grid.reference(values.text("intensity_table") or None)
-    name = reference.get("path") or f"{reference['source']} of {reference.get('year')}"
-    try:
-        zones = sorted({cluster.zone for cluster in wiring.clusters()})
-    except InvalidInput:
-        zones = []  # said by the check of the clusters
-    covered = grid.series(reference, zones, now, now + timedelta(hours=1))
-    absent = [zone for zone in zones if zone not in covered]
-    if absent:
-        yield Finding(
-            "warn",
-            "intensity",
-            f"{name} says nothing of {', '.join(absent)} for the hour that begins now",
-            "jobs are not sent there by their emissions; set intensity_table to one that has it",
-        )
-    else:
-        yield Finding("ok", "intensity", f"{name} can be read" + (f", has {', '.join(zones)}" if zones else ""))
 
 
 def _plugins(_values: Settings) -> Iterable[Finding]:

@@ -62,24 +62,26 @@ def flaws_of(ray_version: str) -> str:
     return ", ".join(text for mended, text in FLAWS if (int(numbers[1]), int(numbers[2])) < mended)
 
 
-def _one(cluster: Cluster) -> list[Finding]:
-    """What is found of one cluster."""
-    from scheduler.domain.errors import CarbonschedError
-    from scheduler.execution.ray_rest import RayRest
+def plain_token(cluster: Cluster) -> list[Finding]:
+    """Whether the cluster's file lets its token travel where others can read it."""
+    from scheduler.execution.ray_http import travels_readable
 
-    what = f"cluster {cluster.name}"
-    if cluster.ray is None:
-        return [Finding("ok", what, "declared to plan on; its file says no address")]
-    try:
-        capacity = RayRest.connect(cluster, os.environ).probe()
-    except CarbonschedError as exc:
-        return [Finding("fail", what, exc.message, exc.hint)]
-    gpus = f"{capacity.gpus_free} of {capacity.gpus_total} GPUs free"
-    found = [Finding("ok", what, f"answers at {cluster.ray.address}, Ray {capacity.ray_version}, {gpus}")]
-    flaws = flaws_of(capacity.ray_version)
+    ray = cluster.ray
+    if ray is None or not ray.allow_plain_token or not (ray.token_env or ray.token_file):
+        return []
+    if not travels_readable(ray, cluster=cluster.name):
+        return []
+    text = f"its token travels readable to {ray.address}, as allow_plain_token says: whoever reads it runs code there"
+    return [Finding("warn", f"cluster {cluster.name}", text, "use https, or via: ssh://user@host")]
+
+
+def weaknesses(cluster: Cluster, ray: RayAddress, ray_version: str) -> list[Finding]:
+    """What is known to be weak about a cluster that answers with that version; asks it once more, without a token."""
+    what, found = f"cluster {cluster.name}", []
+    flaws = flaws_of(ray_version)
     if flaws:
-        found.append(Finding("warn", what, f"Ray {capacity.ray_version} has {flaws}", "update Ray on the cluster"))
-    if _answers_anyone(cluster.name, cluster.ray):
+        found.append(Finding("warn", what, f"Ray {ray_version} has {flaws}", "update Ray on the cluster"))
+    if _answers_anyone(cluster.name, ray):
         found.append(
             Finding(
                 "warn",
@@ -89,6 +91,26 @@ def _one(cluster: Cluster) -> list[Finding]:
             )
         )
     return found
+
+
+def _one(cluster: Cluster) -> list[Finding]:
+    """What is found of one cluster."""
+    from scheduler.domain.errors import CarbonschedError
+    from scheduler.execution.ray_rest import RayRest
+
+    what = f"cluster {cluster.name}"
+    if cluster.ray is None:
+        return [Finding("ok", what, "declared to plan on; its file says no address")]
+    found: list[Finding] = []
+    try:
+        found += plain_token(cluster)
+        capacity = RayRest.connect(cluster, os.environ).probe()
+    except CarbonschedError as exc:
+        return [*found, Finding("fail", what, exc.message, exc.hint)]
+    gpus = f"{capacity.gpus_free} of {capacity.gpus_total} GPUs free"
+    through = f" through {cluster.ray.via}" if cluster.ray.via else ""
+    text = f"answers at {cluster.ray.address}{through}, Ray {capacity.ray_version}, {gpus}"
+    return [Finding("ok", what, text), *found, *weaknesses(cluster, cluster.ray, capacity.ray_version)]
 
 
 def _answers_anyone(name: str, ray: RayAddress) -> bool:

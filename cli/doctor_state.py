@@ -80,7 +80,7 @@ def evidence(_values: Settings) -> Iterator[Finding]:
     from scheduler.records.evidence import BadEvidence
     from scheduler.records.rows import FINAL
 
-    if not _is_current():
+    if not is_current():
         return
     files, read, broken = wiring.evidence(), 0, []
     with wiring.store().reading() as tx:
@@ -103,7 +103,7 @@ def evidence(_values: Settings) -> Iterator[Finding]:
 
 def scheduler(_values: Settings) -> Iterator[Finding]:
     """Whether a loop runs, and whether one should."""
-    if not _is_current():
+    if not is_current():
         return
     pid = serve.running_pid()
     with wiring.store().reading() as tx:
@@ -124,7 +124,7 @@ def _is_made() -> bool:
     return database.exists() and database.stat().st_size > 0
 
 
-def _is_current() -> bool:
+def is_current() -> bool:
     """Whether the store can be opened without changing it; what is wrong otherwise is said by its own check."""
     from scheduler.domain.errors import StoreError
     from scheduler.records import schema

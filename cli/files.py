@@ -16,6 +16,7 @@ from scheduler.domain.yaml_text import parse_mapping, parse_yaml
 MAX_BYTES: Final = 1 << 20
 """A job or cluster file is text written by hand; a larger one is something else."""
 _SUFFIXES: Final = (".yaml", ".yml")
+_LINES: Final = ".jsonl"
 _WORD: Final = re.compile(r"[\w.+~-]+")
 _OPENING: Final = ("[", "{", "'", '"')
 
@@ -44,6 +45,20 @@ def read_text(path: Path) -> str:
 def load_job(path: Path, sets: Iterable[str] = ()) -> Job:
     """The job that the file says, with each ``key=value`` of `sets` put over it in order."""
     return Job.from_mapping(overridden(parse_mapping(read_text(path), what=str(path)), sets), what=str(path))
+
+
+def load_jobs(path: Path, sets: Iterable[str] = ()) -> list[tuple[str, Job]]:
+    """The jobs of a file, each with where it was written: one of a job file, one a line of a ``.jsonl`` file."""
+    if path.suffix != _LINES:
+        return [(str(path), load_job(path, sets))]
+    sets, found = list(sets), []
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        if line.strip():
+            what = f"{path}:{number}"
+            found.append((what, Job.from_mapping(overridden(parse_mapping(line, what=what), sets), what=what)))
+    if not found:
+        raise InvalidInput(f"{path} holds no job", hint="write a job a line, as a JSON object")
+    return found
 
 
 def overridden(data: dict[str, object], sets: Iterable[str]) -> dict[str, object]:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, cast
 
 from cli import accounting, wiring
 from cli.console import say, table
@@ -22,6 +22,7 @@ from scheduler.records.store import Store
 from scheduler.reporting.as_json import job_json
 from scheduler.reporting.job_report import JobReport
 from scheduler.reporting.markdown import kg_text
+from scheduler.reporting.words import traffic_text
 
 _REFRESH: Final = timedelta(seconds=1)
 
@@ -154,11 +155,22 @@ def described_text(store: Store, shown: JobView, now: datetime) -> str:
         ("emitted", emitted),
         ("home", row.counterfactual["home"]),
     ]
+    if stored := traffic_text(shown.history.attempts):
+        facts.append(("storage", stored))
     parts = ["\n".join(f"{name:9} {text}" for name, text in facts), "plan:\n" + _plan_table(shown.plan)]
+    if minded := _minded(shown):
+        parts.append("mind:\n" + "\n".join(f"- {note}" for note in minded))
     if shown.segments:
         parts.append("segments:\n" + _segment_table(shown.segments))
     parts.append("events:\n" + _event_table(events))
     return "\n\n".join(parts)
+
+
+def _minded(shown: JobView) -> list[str]:
+    """What the plan and the account have to say of where their intensities come from, each once."""
+    planned = [str(text) for text in cast("list[str]", shown.plan.document.get("warnings", []))]
+    told = [*planned, *(shown.report.notes if shown.report else ())]
+    return [text for text in dict.fromkeys(told) if "intensity of " in text]
 
 
 def _plan_table(plan: PlanRow) -> str:
@@ -238,6 +250,6 @@ def _intensity_now(shown: JobView, now: datetime) -> str:
     zone = zones.get(shown.cluster or "")
     if zone is None:
         return ""
-    found = accounting.intensity(shown.row, [zone], now, now + _REFRESH).get(zone)
+    found = accounting.intensity(shown.row, [zone], now, now + _REFRESH).series.get(zone)
     value = found.at(now) if found else float("nan")
     return f"{zone} {value:.0f} g/kWh" if value == value else f"{zone} intensity unknown"  # noqa: PLR0124  # NaN is not itself

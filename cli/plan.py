@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cli.settings import Settings
-    from scheduler.domain.cluster import Cluster
-    from scheduler.domain.errors import NotCovered
     from scheduler.domain.job import Job
+    from scheduler.execution.grid import Grid
     from scheduler.planning.situation import Situation
 
 
@@ -46,15 +45,25 @@ def plan(
     year: Annotated[
         int | None, typer.Option(help="Year of the yearly tables; default their newest.", show_default=False)
     ] = None,
+    basis: Annotated[
+        str | None,
+        typer.Option(
+            help="What intensities are to mean, such as 'marginal direct n/a CO2'; default the setting.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Plan a job without running it.
+
+    With --now in the past no provider is asked, and only what was known then is used.
 
     \b
     Examples:
       carbonsched plan job.yaml
       carbonsched plan job.yaml --intensity-table grid.csv --now 2026-03-01T06:00:00Z
       carbonsched plan job.yaml --policy run-now --set deadline=48h --json
+      carbonsched plan job.yaml --intensity-table grid.csv --now 2026-03-01T06:00:00Z --basis "marginal direct n/a CO2"
     """
     from cli import wiring
     from cli.console import emit, emit_json
@@ -69,10 +78,19 @@ def plan(
 
     values = wiring.settings()
     job = load_job(job_file, set_ or [])
+    installed = wiring.policies()
+    chosen = installed.get(policy or job.policy)
     situation, notes = _situation(
-        job, values, clusters=clusters, table=intensity_table, now=now, year=year, allow=allow
+        job,
+        values,
+        clusters=clusters,
+        grid=wiring.grid(values, basis=basis, year=year),
+        table=table_of(values, intensity_table, basis),
+        now=now,
+        allow=allow,
+        blind=chosen is not None and "forecast" not in chosen.needs,
     )
-    made = make_plan(situation, wiring.policies(), policy)
+    made = make_plan(situation, installed, policy)
     if isinstance(made, NoPlan):
         if as_json:
             emit_json(no_plan_json(made))
@@ -91,10 +109,11 @@ def _situation(
     values: Settings,
     *,
     clusters: Path | None,
-    table: Path | None,
+    grid: Grid,
+    table: str | None,
     now: str | None,
-    year: int | None,
     allow: Sequence[str] | None,
+    blind: bool,
 ) -> tuple[Situation, tuple[str, ...]]:
     """What the plan is made from, and what there is to know about its intensities."""
     from cli import wiring
@@ -106,23 +125,42 @@ def _situation(
     start = parse_instant(now, what="--now") if now else wiring.now().replace(microsecond=0)
     slack = values.duration("default_slack")
     end = max(horizon(job, start, default_slack=slack), start + timedelta(hours=1))
-    grid = wiring.grid(values)
-    if year is not None:
-        grid = replace(grid, year=year)
-    reference = grid.reference(str(table) if table else values.text("intensity_table") or None)
-    series = grid.series(reference, [cluster.zone for cluster in declared], start, end)
-    if not series:
-        raise _nothing_known(reference, declared, start)
+    reference = grid.reference(table)
+    zones = [cluster.zone for cluster in declared]
+    if not grid.is_replay(start):
+        grid.freshen(reference, zones, start, end)
+    found = grid.to_plan_on(reference, zones, start, end, start, at_no_price=blind)
     situation = Situation(
         job=job,
         clusters=declared,
-        intensity=series,
+        intensity=found.series,
+        lacking=found.lacking,
+        may_come=grid.may_come(reference, zones, start, end),
         now=start,
         allowed=listed(allow),
         operator_home=values.text("home") or None,
         default_slack=slack,
     )
     return situation, _year_notes(reference, start)
+
+
+def table_of(values: Settings, given: Path | str | None, basis: str | None) -> str | None:
+    """The table to plan on; one of the settings means what the settings' basis says, and nothing else.
+
+    Raises:
+        InvalidInput: --basis asks of the settings' table what it does not mean.
+    """
+    from scheduler.domain.basis import parse_basis
+    from scheduler.domain.errors import InvalidInput
+
+    table = str(given) if given else values.text("intensity_table") or None
+    meant = parse_basis(values.text("basis"))
+    if table and not given and basis is not None and parse_basis(basis) != meant:
+        raise InvalidInput(
+            f"the setting intensity_table, {table}, is on '{meant}', not on '{basis}'",
+            hint="give a table that is with --intensity-table",
+        )
+    return table
 
 
 def listed(allow: Sequence[str] | None) -> tuple[str, ...] | None:
@@ -135,18 +173,6 @@ def listed(allow: Sequence[str] | None) -> tuple[str, ...] | None:
     if not names:
         raise InvalidInput(f"--allow {','.join(allow)!r} names no cluster", hint="write --allow paris,montreal")
     return names
-
-
-def _nothing_known(reference: Mapping[str, str], declared: Sequence[Cluster], start: datetime) -> NotCovered:
-    """The error where the source has none of the clusters' zones at that time."""
-    from scheduler.domain.errors import NotCovered
-    from scheduler.domain.instant import format_instant
-
-    zones = ", ".join(sorted({cluster.zone for cluster in declared}))
-    return NotCovered(
-        f"{reference.get('path', 'the yearly tables')} has nothing for {zones} from {format_instant(start)} on",
-        hint="give a table with these zones and hours, or --now inside of it",
-    )
 
 
 def _year_notes(reference: Mapping[str, str], start: datetime) -> tuple[str, ...]:

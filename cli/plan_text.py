@@ -15,7 +15,7 @@ from scheduler.domain.intensity import UNSTATED_RANGE
 if TYPE_CHECKING:
     from scheduler.domain.emissions import Emissions
     from scheduler.domain.job import Job
-    from scheduler.planning.plan import Candidate, Plan, Priced
+    from scheduler.planning.plan import Candidate, Plan, Priced, SavingBand
 
 KG_PER_TONNE: Final = 1000.0
 SMALL_KG: Final = 0.1
@@ -146,6 +146,17 @@ def _comparison(plan: Plan) -> list[str]:
     return [
         f"{_INDENT}{verdict}{share}{rest}.",
         f"{_INDENT}Within the ranges of the figures: {kg(saved.low_kg)} to {kg(saved.high_kg)} kg less.",
+        *_band(plan.band),
+    ]
+
+
+def _band(band: SavingBand | None) -> list[str]:
+    """What the saving comes to if forecasts miss as they missed before."""
+    if band is None:
+        return []
+    low, middle, high = (kg(each) for each in (band.p5_kg, band.p50_kg, band.p95_kg))
+    return [
+        f"{_INDENT}If forecasts miss as they did before: {low} to {high} kg less (5 to 95 %), {middle} in the middle."
     ]
 
 

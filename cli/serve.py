@@ -14,8 +14,9 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
+from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Final
 
 import typer
 
@@ -45,6 +46,9 @@ def serve(
     ] = False,
     until_idle: Annotated[bool, typer.Option("--until-idle", help="End it when no job is open for 30 s.")] = False,
     log_format: Annotated[LogFormat, typer.Option(help="One line an event on stderr.")] = LogFormat.TEXT,
+    log_file: Annotated[
+        Path | None, typer.Option(help="Log there; put aside at 10 MiB, three old ones are kept [default: stderr].")
+    ] = None,
     http: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Answer /healthz there: 200, or 503 when the loop is stuck.")
     ] = None,
@@ -61,13 +65,14 @@ def serve(
       carbonsched serve --background
       carbonsched serve --log-format json --http 127.0.0.1:8764
     """
-    from cli import wiring
+    from cli import serve_log, wiring
     from cli.console import say
     from scheduler.execution.health_http import parse_address
 
     address = None if http is None else parse_address(http, insecure=insecure)
     if background:
         options = ["--log-format", log_format.value, *(["--http", http] if http else [])]
+        options += [] if log_file is None else ["--log-file", str(log_file.absolute())]
         pid = ensure_scheduler([*options, *(["--insecure"] if insecure else [])])
         say(f"a scheduler runs already (process {running_pid()})" if pid is None else f"scheduler started (pid {pid})")
         return
@@ -80,7 +85,8 @@ def serve(
             f"a scheduler runs already (process {running_pid()})", hint="let it, or end it with kill and its number"
         )
     stopping = _on_signals()
-    _run(store, lease, stopping, log_format=log_format, address=address, until_idle=until_idle)
+    serve_log.configure(log_format, file=log_file)
+    _run(store, lease, stopping, address=address, until_idle=until_idle)
 
 
 def _run(
@@ -88,16 +94,15 @@ def _run(
     lease: FileLock,
     stopping: list[int],
     *,
-    log_format: LogFormat,
     address: tuple[str, int] | None,
     until_idle: bool,
 ) -> None:
     """Hold the lease while the loop runs, and say where its health is answered."""
     import logging
 
-    from cli import serve_log, wiring
+    from cli import wiring
+    from cli.serve_cautions import Cautions
 
-    serve_log.configure(log_format)
     log = logging.getLogger(__name__)
     log.info("scheduler %d watches %s", os.getpid(), store.folder.root)
     loop = wiring.loop(wiring.settings(), store, stopping)
@@ -105,6 +110,7 @@ def _run(
         with _answering(loop.health, address) as port:
             if address is not None:
                 log.info("health: http://%s:%d/healthz", *(address[0], port))
+            Cautions(declared=wiring.clusters).start()
             loop.run(leave=(lambda: _leave(store, lease)) if until_idle else None)
     finally:
         lease.release()
@@ -161,10 +167,11 @@ def ensure_scheduler(options: Sequence[str] = ()) -> int | None:
         return None
     from carbonsched_entry import command
 
+    file = [] if "--log-file" in options else ["--log-file", str(folder.scheduler_log)]
     try:
-        with folder.scheduler_log.open("ab") as log:
+        with _private(folder.scheduler_log) as log:
             child = subprocess.Popen(
-                [*command(), "serve", "--until-idle", *options],
+                [*command(), "serve", "--until-idle", *file, *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -175,6 +182,11 @@ def ensure_scheduler(options: Sequence[str] = ()) -> int | None:
     except OSError as exc:
         raise StoreError(f"the scheduler could not be started: {exc.strerror}", hint="carbonsched serve") from exc
     return child.pid
+
+
+def _private(path: Path) -> BinaryIO:
+    """A file to append to, which only this account may read where it is made anew."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "ab")
 
 
 def scheduler_runs(wait_s: float = 0.0) -> bool:
@@ -242,8 +254,6 @@ def _acquire(lease: FileLock, wait_s: float = 0.0) -> bool:
 
 def _absolute(values: Settings) -> dict[str, str]:
     """The settings as environment for a child that stands in another folder."""
-    from pathlib import Path
-
     from cli.settings import PREFIX
 
     said = {name: value for name, value in values.values.items() if value.text and value.origin != "default"}

@@ -6,9 +6,12 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final, TextIO
 
+from cli.rotated import Rotated
 from cli.serve import LogFormat
+from scheduler.domain.errors import InvalidInput
 from scheduler.domain.instant import to_the_second
 from scheduler.records.rows import JobEvent
 
@@ -19,9 +22,18 @@ _ROOMS: Final = ("cli", "scheduler", "policies", "intensity_sources")
 _log = logging.getLogger(__name__)
 
 
-def configure(form: LogFormat, stream: TextIO | None = None) -> None:
-    """Write what our rooms and the libraries log to `stream`, stderr where none is given."""
-    handler = logging.StreamHandler(stream or sys.stderr)
+def configure(form: LogFormat, stream: TextIO | None = None, *, file: Path | None = None) -> None:
+    """Write what our rooms and the libraries log to `file`, which stays bounded, else to `stream`, else to stderr.
+
+    Raises:
+        InvalidInput: the file cannot be written.
+    """
+    handler: logging.Handler = logging.StreamHandler(stream or sys.stderr)
+    if file is not None:
+        try:
+            handler = Rotated(file)
+        except OSError as exc:
+            raise InvalidInput(f"--log-file {file} cannot be written: {exc.strerror}", hint="name another") from exc
     handler.setFormatter(JsonLines() if form is LogFormat.JSON else TextLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for room in _ROOMS:

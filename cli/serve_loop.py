@@ -74,10 +74,13 @@ class Loop:
             self._read_to = tx.last_event_before(self._started_at)
 
     def run(self, *, leave: Callable[[], bool] | None = None) -> None:
-        """Pass until a signal comes; with `leave` also until nothing was open for a while and it agrees."""
+        """Pass until a signal comes or the store is gone; with `leave` also until nothing was open for a while."""
         self._reload()  # clusters that cannot be read end it here, where a person still looks
         busy_s = self.clock.monotonic_s()
         while not self.stopping:
+            if not self.store.folder.database.exists():
+                _log.error("%s is gone, and with it what there was to do", self.store.folder.database)
+                return
             began_s = self.clock.monotonic_s()
             left = self._guarded_pass()
             now_s = self.clock.monotonic_s()
@@ -114,10 +117,7 @@ class Loop:
             tx.set_scheduler(os.getpid(), self._started_at, self.clock.now())
         waiting = self.notifier.scan()
         self._tell()
-        silent = engine.lookout.silent()
-        self.health.passed(
-            open_jobs=open_jobs, silent={name: silent.get(name, "") for name in sorted(engine.sites.by_name)}
-        )
+        self.health.passed(open_jobs=open_jobs, clusters=engine.lookout.clusters())
         return open_jobs + waiting
 
     def _reload(self) -> Engine:

@@ -12,6 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from intensity_sources.chains import chains_text, options_text, parse_chains, parse_options
+from scheduler.domain.basis import DEFAULT_BASIS, parse_basis
 from scheduler.domain.duration import format_duration, parse_duration
 from scheduler.domain.errors import InvalidInput, UnknownName
 from scheduler.domain.yaml_text import parse_mapping
@@ -19,21 +21,50 @@ from scheduler.domain.yaml_text import parse_mapping
 PREFIX: Final = "CARBONSCHED_"
 
 
+def plain_text(value: object) -> str:
+    """The text of one word or number of a file."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise InvalidInput(f"{value!r} is not text", hint="quote it")
+    return str(value)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One setting: how its text is read, what it means, and whether a folder's own file may set it."""
+    """One setting: how its text is read, what it means, and whether a folder's own file may set it.
+
+    Args:
+        written: the text of what a file says, for a setting that a file may write as a list or a mapping.
+    """
 
     name: str
     parse: Callable[[str], object]
     meaning: str
     default: str
     local: bool = True
+    written: Callable[[object], str] = plain_text
 
 
 SETTINGS: Final = (
     Setting(name="state_dir", parse=Path, meaning="folder of the store and the evidence", default="", local=False),
     Setting(name="clusters", parse=Path, meaning="cluster file, or folder of them", default="", local=False),
     Setting(name="intensity_table", parse=str, meaning="intensity table to plan and account on", default=""),
+    Setting(
+        name="sources",
+        parse=parse_chains,
+        meaning="intensity sources in order, for all zones or by zone",
+        default="",
+        written=chains_text,
+    ),
+    Setting(
+        name="source_options",
+        parse=parse_options,
+        meaning="options of sources, such as an address",
+        default="",
+        local=False,
+        written=options_text,
+    ),
+    Setting(name="basis", parse=parse_basis, meaning="what an intensity is to mean", default=str(DEFAULT_BASIS)),
+    Setting(name="forecast_refresh", parse=parse_duration, meaning="how long a forecast is new", default="30m"),
     Setting(name="year", parse=int, meaning="year of the static tables, default the newest", default="0"),
     Setting(name="default_slack", parse=parse_duration, meaning="slack of a job without a deadline", default="0s"),
     Setting(name="home", parse=str, meaning="home cluster of every job, before the job's own", default=""),
@@ -122,9 +153,10 @@ def _from_file(path: Path, *, local: bool) -> dict[str, Value]:
                 f"{path}: {name} may not be set by a file in the current folder",
                 hint=f"set {PREFIX}{name.upper()}, or write it to your own settings file",
             )
-        if isinstance(value, bool) or not isinstance(value, str | int):
-            raise InvalidInput(f"{path}: {name}: {value!r} is not text", hint="quote it")
-        said[name] = Value(text=str(value), origin=str(path))
+        try:
+            said[name] = Value(text=_BY_NAME[name].written(value), origin=str(path))
+        except InvalidInput as exc:
+            raise InvalidInput(f"{path}: {name}: {exc.message}", hint=exc.hint) from exc
     return said
 
 

@@ -1,29 +1,25 @@
-"""`carbonsched submit`: plan a job, store it with its plan, and see to it that a loop runs it."""
+"""`carbonsched submit`: plan jobs, store them with their plans, and see to it that a loop runs them."""
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from cli.submit_store import Made, Wish
     from scheduler.domain.job import Job
-    from scheduler.execution.placing import Placed, PlanningPlacer
-    from scheduler.records.rows import JobRow
-    from scheduler.records.store import Store
-
-_ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"
-"""Letters and digits that nobody confuses."""
-_ID_LENGTH: Final = 8
 
 
 def submit(
     context: typer.Context,
-    job_file: Annotated[Path | None, typer.Argument(help="Job file; left out where a command follows --.")] = None,
+    job_files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[JOB]...", help="Job files, or .jsonl files of a job a line; none where -- follows."),
+    ] = None,
     sets: Annotated[
         list[str] | None, typer.Option("--set", help="Set a key of the job: --set gpus=4, --set duration=2h.")
     ] = None,
@@ -35,6 +31,9 @@ def submit(
         str | None, typer.Option(help="Intensity table to plan and account on [default: static tables].")
     ] = None,
     clusters: Annotated[Path | None, typer.Option(help="Cluster file or folder [default: the setting].")] = None,
+    basis: Annotated[
+        str | None, typer.Option(help="What intensities are to mean [default: the setting].", metavar="WORDS")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan and check all, store and start nothing.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Watch the job until it ends; exit with its code.")] = False,
     no_serve: Annotated[bool, typer.Option("--no-serve", help="Do not start a scheduler.")] = False,
@@ -43,8 +42,9 @@ def submit(
 ) -> None:
     """Submit a job: plan it, keep it, and run it where and when the plan says.
 
-    The working folder is copied now, so that later changes to it do not reach the job. Exit codes: 3 no feasible
-    plan; with --wait also 10 failed, 11 cancelled, 12 lost, 130 detached (the job goes on).
+    The working folder is copied now, so that later changes to it do not reach the job. Of several jobs either all are
+    submitted or none. Exit codes: 3 no feasible plan; with --wait also 10 failed, 11 cancelled, 12 lost, 130 detached
+    (the job goes on).
 
     \b
     Examples:
@@ -52,34 +52,35 @@ def submit(
       carbonsched submit examples/job.yaml --set gpus=4 --set deadline=8h --wait
       carbonsched submit --set gpus=1 --set duration=10m --set home=france -- python train.py
       carbonsched submit examples/job.yaml --dry-run --json
+      carbonsched submit examples/job.yaml examples/job_ray.yaml
     """
     from cli import jobs, wiring
-    from cli.plan import listed
+    from cli.plan import listed, table_of
+    from cli.submit_store import drafts, packages, submitted, until
+    from scheduler.domain.errors import InvalidInput
 
     values = wiring.settings()
-    job, folder = _job(job_file, list(context.obj or ()), sets or [])
-    changes = {"key": key or job.key, "allowed": listed(allow) or job.allowed}
-    job = job.model_copy(update=changes)
-    _refuse_unsupported(job, dry_run=dry_run, clusters=clusters)
-    placer = wiring.placer(values, wiring.clusters(clusters))
-    reference = placer.grid.reference(intensity_table or values.text("intensity_table") or None)
+    wishes = _wishes(job_files or [], list(context.obj or ()), sets or [], key, listed(allow))
+    if wait and len(wishes) > 1:
+        raise InvalidInput("--wait watches one job, and there are several", hint="carbonsched wait, for each of them")
+    for wish in wishes:
+        _refuse_unsupported(wish.job, dry_run=dry_run, clusters=clusters)
+    placer = wiring.placer(values, wiring.clusters(clusters), basis=basis)
+    reference = placer.grid.reference(table_of(values, intensity_table, basis))
+    placer.freshen(reference, until(wishes, values), now=wiring.now())
     if dry_run:
-        draft = placer.submitted(job, reference, now=wiring.now(), taken=())
-        _refuse_several_nodes(job, draft)
         with tempfile.TemporaryDirectory(prefix="carbonsched-") as scratch:
-            _package(job, folder, Path(scratch))
-        _report(draft, job_id=None, quiet=quiet, as_json=as_json)
+            made = drafts(wishes, placer, reference, packages(wishes, Path(scratch)))
+        _report(made, quiet=quiet, as_json=as_json, dry_run=True)
         return
     store = wiring.store()
-    package = _package(job, folder, store.folder.packages)
-    row, placed = _store(store, job, reference, package, placer)
-    if placed is None:
-        _report_known(store, row, as_json=as_json)
-    else:
-        _report(placed, job_id=row.id, quiet=quiet, as_json=as_json)
+    made = submitted(store, wishes, placer, reference, packages(wishes, store.folder.packages))
+    _report(made, quiet=quiet, as_json=as_json)
     _see_to_it(no_serve=no_serve)
     if wait:
-        raise typer.Exit(jobs.watch(store, row.id, timeout=None, live=not (quiet or as_json), serve_too=not no_serve))
+        raise typer.Exit(
+            jobs.watch(store, made[0].job_id, timeout=None, live=not (quiet or as_json), serve_too=not no_serve)
+        )
 
 
 def _see_to_it(*, no_serve: bool) -> None:
@@ -96,20 +97,33 @@ def _see_to_it(*, no_serve: bool) -> None:
         say(f"scheduler started in the background (process {pid})")
 
 
-def _job(path: Path | None, command: list[str], sets: list[str]) -> tuple[Job, Path]:
-    """The job that the file or the command line says, and the folder its relative paths start from."""
-    from cli.files import load_job, overridden
+def _wishes(
+    paths: list[Path], command: list[str], sets: list[str], key: str | None, allowed: tuple[str, ...] | None
+) -> list[Wish]:
+    """The jobs that the files or the command line say, with what the options change of each."""
+    from dataclasses import replace
+
+    from cli.files import load_jobs, overridden
+    from cli.submit_store import MOST, Wish
     from scheduler.domain.errors import InvalidInput
     from scheduler.domain.job import Job
 
-    if path is not None and command:
+    if paths and command:
         raise InvalidInput("a job file and a command were both given", hint="give one of the two")
-    if path is not None:
-        return load_job(path, sets), path.absolute().parent
+    if not paths and not command:
+        raise InvalidInput("there is nothing to submit", hint="give a job file, or a command after --")
     if command:
         data: dict[str, object] = {"version": 1, "name": Path(command[0]).name or "job", "entrypoint": command}
-        return Job.from_mapping(overridden(data, sets), what="the command line"), Path.cwd()
-    raise InvalidInput("there is nothing to submit", hint="give a job file, or a command after --")
+        found = [Wish("", Job.from_mapping(overridden(data, sets), what="the command line"), Path.cwd())]
+    else:
+        found = [Wish(what, job, path.absolute().parent) for path in paths for what, job in load_jobs(path, sets)]
+    if len(found) > MOST:
+        raise InvalidInput(f"{len(found)} jobs are too many for one command", hint=f"split them: at most {MOST}")
+    if key is not None and len(found) > 1:
+        raise InvalidInput("--key is of one job, and there are several", hint="write a key into each job instead")
+    changes = {"key": key, "allowed": allowed}
+    given = {name: value for name, value in changes.items() if value}
+    return [replace(wish, job=wish.job.model_copy(update=given)) for wish in found]
 
 
 def _refuse_unsupported(job: Job, *, dry_run: bool, clusters: Path | None) -> None:
@@ -132,98 +146,22 @@ def _refuse_unsupported(job: Job, *, dry_run: bool, clusters: Path | None) -> No
         )
 
 
-def _refuse_several_nodes(job: Job, placed: Placed) -> None:
-    """Refuse a torchrun that this plan or a later one could send to where it takes several nodes."""
-    from scheduler.domain.errors import InvalidInput
-
-    candidates = placed.plan.assembled.ground.candidates
-    narrow = [cluster for cluster in candidates if cluster.node.gpus < job.gpus]
-    if job.launch == "torchrun" and narrow:
-        wide = ",".join(cluster.name for cluster in candidates if cluster.node.gpus >= job.gpus)
-        most = narrow[0].node.gpus
-        raise InvalidInput(
-            f"launch: torchrun over several nodes cannot run yet, and those of {narrow[0].name} have {most} GPUs",
-            hint=f"--allow {wide}" if wide else f"ask for at most {most} GPUs, or use launch: ray",
-        )
-
-
-def _package(job: Job, folder: Path, packages: Path) -> str | None:
-    """The digest of the job's snapshot, which is written to `packages`; None for a job without a folder."""
-    from scheduler.execution.ray_package import snapshot
-
-    if job.working_dir is None:
-        return None
-    return snapshot(folder / Path(job.working_dir).expanduser(), job.excludes, packages).digest
-
-
-def _store(
-    store: Store, job: Job, reference: dict[str, str], package: str | None, placer: PlanningPlacer
-) -> tuple[JobRow, Placed | None]:
-    """Plan and store the job in one transaction, so that two submits never count on the same GPUs.
-
-    Returns the job with its plan, or the one that was submitted with its key before, without.
-    """
-    from cli import wiring
-    from scheduler.domain.instant import parse_instant
-    from scheduler.records.counterfactual import register
-    from scheduler.records.reservations import reservations
-    from scheduler.records.rows import JobRow, JobState
-
-    now = wiring.now()
-    spec = job.model_dump_json(exclude_defaults=True)
-    with store.writing() as tx:
-        known = None if job.key is None else tx.job_by_key(job.key)
-        if known is not None:
-            return known, None
-        placed = placer.submitted(job, reference, now=now, taken=reservations(tx, now))
-        _refuse_several_nodes(job, placed)
-        window = placed.plan.assembled.limits
-        row = JobRow(
-            id="".join(secrets.choice(_ALPHABET) for _ in range(_ID_LENGTH)),
-            key=job.key,
-            job=job,
-            spec_sha256=hashlib.sha256(f"{spec}{package}".encode()).hexdigest(),
-            package=package,
-            intensity=reference,
-            counterfactual=register(job, placed.plan.assembled.ground.home, now, window.earliest),
-            state=JobState.PLANNED,
-            wanted="run",
-            reason="",
-            progress=0.0,
-            failures=0,
-            interruptions=0,
-            submitted_at=now,
-            deadline_at=parse_instant(str(placed.document["deadline"])),
-            finished_at=None,
-        )
-        tx.add_job(row)
-        tx.add_plan(row.id, now, placed.document)
-        tx.add_event(row.id, now, "submitted", f"planned by {placed.plan.policy}")
-    return row, placed
-
-
-def _report(placed: Placed, *, job_id: str | None, quiet: bool, as_json: bool) -> None:
-    """Say what was decided: the id as data, the plan in a few lines as talk."""
-    from cli.console import emit, emit_json, say
+def _report(made: Sequence[Made], *, quiet: bool, as_json: bool, dry_run: bool = False) -> None:
+    """Say what was decided: ids as data, a plan in a few lines as talk."""
+    from cli.console import emit, emit_json, emit_json_list, say
     from cli.plan_text import summary
 
-    state = "planned" if job_id else "dry run"
-    if as_json:
-        emit_json({"job_id": job_id, "state": state, "plan": dict(placed.document)})
-        return
-    if not quiet:
-        say(summary(placed.plan))
-    emit(job_id or state)
-
-
-def _report_known(store: Store, row: JobRow, *, as_json: bool) -> None:
-    """Say that the key was used before, and for which job."""
-    from cli.console import emit, emit_json, say
-
-    if as_json:
-        with store.reading() as tx:
-            document = dict(tx.plans(row.id)[-1].document)
-        emit_json({"job_id": row.id, "state": row.state.value, "plan": document})
-    else:
-        emit(row.id)
-    say(f"the key {row.key!r} is that of {row.id}, which is {row.state.value}: nothing was submitted")
+    if as_json and len(made) == 1:
+        emit_json(made[0].as_json())
+    elif as_json:
+        emit_json_list([each.as_json() for each in made])
+    elif len(made) == 1 and made[0].plan is not None and not quiet:
+        say(summary(made[0].plan))
+    for each in made:
+        if not as_json:
+            emit("dry run" if dry_run else each.job_id)
+        if each.known:
+            say(f"the key {each.known!r} is that of {each.job_id}, which is {each.state}: nothing was submitted")
+    if len(made) > 1 and not quiet:
+        fresh = sum(not each.known for each in made)
+        say(f"{fresh} jobs {'planned' if dry_run else 'submitted'}, {len(made) - fresh} were there already")

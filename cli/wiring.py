@@ -7,13 +7,13 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import platformdirs
 
-from cli.settings import Settings, load_settings
+from cli.settings import Settings, Value, load_settings
 from scheduler.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -22,10 +22,13 @@ if TYPE_CHECKING:
     from scheduler.domain.cluster import Cluster
     from scheduler.execution.engine import Engine
     from scheduler.execution.grid import Grid
+    from scheduler.execution.keeping import Keeper
+    from scheduler.execution.lanes import Lanes
     from scheduler.execution.notify import Emitted, Notifier
     from scheduler.execution.placing import PlanningPlacer
+    from scheduler.execution.secret_files import SecretFiles
     from scheduler.execution.sites import Sites
-    from scheduler.ports import Executor, Policy
+    from scheduler.ports import Executor, IntensityStore, Policy
     from scheduler.records.evidence_files import EvidenceFiles
     from scheduler.records.state_folder import StateFolder
     from scheduler.records.store import Store
@@ -84,24 +87,74 @@ def clusters_stamp() -> tuple[tuple[str, int], ...]:
     return tuple((str(file), file.stat().st_mtime_ns) for file in files)
 
 
-def grid(values: Settings) -> Grid:
-    """Intensities from the sources that are installed."""
-    from scheduler.execution.grid import Grid
+def grid(values: Settings, *, basis: str | None = None, year: int | None = None) -> Grid:
+    """Intensities from the sources that are installed, as the settings name them.
 
-    return Grid(sources=_sources(), year=values.number("year") or None)
+    Args:
+        values: the settings in force; basis, year: stand in for theirs where they are given.
+    """
+    from intensity_sources.chains import parse_chains, parse_options
+    from scheduler.domain.basis import parse_basis
+    from scheduler.execution.clock import SystemClock
+    from scheduler.execution.grid import Grid
+    from scheduler.execution.outlooks import Outlooks
+
+    keeper = _keeper(state_dir(), values.duration("forecast_refresh"))
+    chains = values.text("sources")
+    return Grid(
+        sources=sources(),
+        year=year if year is not None else values.number("year") or None,
+        chains=parse_chains(chains) if chains else None,
+        options=parse_options(values.text("source_options")),
+        basis=parse_basis(basis or values.text("basis")),
+        secret=secret_files().find,
+        clock=SystemClock(),
+        keeper=keeper,
+        outlooks=Outlooks(keeper=keeper),
+    )
+
+
+def shared_grid() -> Grid:
+    """One grid a process and its settings, so that a table that many jobs were planned on is read once."""
+    return _shared_grid(tuple((name, value.text) for name, value in sorted(settings().values.items())))
 
 
 @functools.cache
-def shared_grid() -> Grid:
-    """One grid a process, so that a table that many jobs were planned on is read once."""
-    return grid(settings())
+def _shared_grid(said: tuple[tuple[str, str], ...]) -> Grid:
+    """The grid of settings by their texts."""
+    return grid(Settings(values={name: Value(text=text, origin="in force") for name, text in said}))
 
 
-def _sources() -> Sources:
+@functools.cache
+def _keeper(folder: Path, refresh: timedelta) -> Keeper:
+    """One keeper a process and state folder; its store is opened when a provider is asked."""
+    from scheduler.execution.clock import SystemClock
+    from scheduler.execution.keeping import Keeper
+
+    return Keeper(store=lambda: _kept_intensities(folder), clock=SystemClock(), refresh=refresh)
+
+
+def _kept_intensities(folder: Path) -> IntensityStore:
+    """What providers said, in the store of a state folder."""
+    from scheduler.records.intensity_store import KeptIntensities
+    from scheduler.records.state_folder import StateFolder
+    from scheduler.records.store import open_store
+
+    return KeptIntensities(open_store(StateFolder(folder)))
+
+
+def sources() -> Sources:
     """The installed intensity sources."""
     from intensity_sources.registry import find_sources
 
     return find_sources()
+
+
+def secret_files() -> SecretFiles:
+    """Where the secrets of jobs and of intensity sources are found."""
+    from scheduler.execution.secret_files import SecretFiles
+
+    return SecretFiles(environ=os.environ, folder=platformdirs.user_config_path(APP) / "secrets")
 
 
 def policies() -> Mapping[str, Policy]:
@@ -129,13 +182,13 @@ def evidence() -> EvidenceFiles:
     return EvidenceFiles(state_folder())
 
 
-def placer(values: Settings, declared: Sequence[Cluster]) -> PlanningPlacer:
-    """Plans for stored jobs."""
+def placer(values: Settings, declared: Sequence[Cluster], *, basis: str | None = None) -> PlanningPlacer:
+    """Plans for stored jobs; on another basis than the settings' where one is given."""
     from scheduler.execution.placing import PlanningPlacer
 
     return PlanningPlacer(
         clusters={cluster.name: cluster for cluster in declared},
-        grid=grid(values),
+        grid=grid(values, basis=basis),
         policies=policies(),
         default_slack=values.duration("default_slack"),
         home=values.text("home") or None,
@@ -162,8 +215,8 @@ def _executor(values: Settings, cluster: Cluster) -> Executor:
         return Unusable(exc)
 
 
-def engine(values: Settings, opened: Store) -> Engine:
-    """The engine with every real part."""
+def engine(values: Settings, opened: Store, lanes: Lanes) -> Engine:
+    """The engine with every real part, on lanes that outlive it."""
     from scheduler.execution.clock import SystemClock
     from scheduler.execution.engine import Engine
     from scheduler.execution.harvest import Harvester
@@ -179,8 +232,7 @@ def engine(values: Settings, opened: Store) -> Engine:
         placer=placer(values, declared),
         launcher=Launcher(
             state=opened.folder,
-            secrets_dir=platformdirs.user_config_path(APP) / "secrets",
-            environ=os.environ,
+            secrets=secret_files(),
             sample_every=every,
         ),
         lookout=Lookout(
@@ -191,6 +243,7 @@ def engine(values: Settings, opened: Store) -> Engine:
             lease=values.duration("lease"),
         ),
         clock=clock,
+        lanes=lanes,
     )
 
 
@@ -200,6 +253,7 @@ class Engines:
 
     values: Settings
     opened: Store
+    lanes: Lanes
 
     def stamp(self) -> object:
         """What changes when a cluster file does."""
@@ -207,7 +261,7 @@ class Engines:
 
     def build(self) -> Engine:
         """The engine with every real part."""
-        return engine(self.values, self.opened)
+        return engine(self.values, self.opened, self.lanes)
 
 
 def loop(values: Settings, opened: Store, stopping: list[int]) -> Loop:
@@ -221,13 +275,14 @@ def loop(values: Settings, opened: Store, stopping: list[int]) -> Loop:
     from cli.serve_loop import Loop
     from scheduler.execution.clock import SystemClock
     from scheduler.execution.health import Health
+    from scheduler.execution.lanes import Threads
     from scheduler.execution.slips import Slips
 
     clock, tick = SystemClock(), values.duration("tick")
     return Loop(
         store=opened,
         clock=clock,
-        engines=Engines(values, opened),
+        engines=Engines(values, opened, Threads()),
         notifier=notifier(opened),
         slips=Slips(store=opened, clock=clock, tick=tick),
         health=Health(clock=clock, tick=tick),

@@ -39,12 +39,7 @@ def joined(parts: Sequence[IntensitySeries], *, gaps_too: bool = False) -> Inten
         BasisMismatch: two parts are on different bases.
         InvalidInput: there is no part, they are of several zones, or their steps do not go together.
     """
-    if not parts:
-        raise InvalidInput("there is no series to join")
-    for part in parts[1:]:
-        parts[0].basis.require_same(part.basis)
-        if part.zone != parts[0].zone:
-            raise InvalidInput(f"a series of {parts[0].zone} cannot be joined with one of {part.zone}")
+    _check(parts)
     if len(parts) == 1:
         return parts[0]
     start = min(part.start for part in parts)
@@ -71,6 +66,16 @@ def joined(parts: Sequence[IntensitySeries], *, gaps_too: bool = False) -> Inten
         pieces=pieces,
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     )
+
+
+def _check(parts: Sequence[IntensitySeries]) -> None:
+    """Refuse no parts, and parts of several bases or zones."""
+    if not parts:
+        raise InvalidInput("there is no series to join")
+    for part in parts[1:]:
+        parts[0].basis.require_same(part.basis)
+        if part.zone != parts[0].zone:
+            raise InvalidInput(f"a series of {parts[0].zone} cannot be joined with one of {part.zone}")
 
 
 def within(series: IntensitySeries, start: datetime, end: datetime) -> IntensitySeries | None:

@@ -26,15 +26,36 @@ def caveats(situation: Situation, assembled: Assembled, chosen: Placement) -> tu
     """The warnings of a plan, the weightiest first."""
     used = [cluster for cluster in assembled.ground.rows if cluster.name in {s.cluster for s in chosen.segments}]
     return (
+        *_passed_over(situation, assembled),
+        *_lacking(situation),
         *_unknown_hours(assembled),
         *_flat(assembled),
         *_weak_claims(assembled, used),
         *_assumed(situation, assembled),
-        *_several_nodes(situation.job, assembled.ground.candidates),
+        *_one_width(situation.job, chosen),
         *_ignored_keys(situation.job),
         *_ignored_cluster_keys(assembled.ground.candidates),
         *_first_copy(situation.job, assembled, chosen),
     )
+
+
+def _passed_over(situation: Situation, assembled: Assembled) -> Iterator[str]:
+    """Sources that another one stands in for, and whatever else a source has to say of its figures."""
+    zones_by_note: dict[str, list[str]] = {}
+    for zone in _by_zone(assembled):
+        for note in situation.intensity[zone].notes:
+            zones_by_note.setdefault(note, []).append(zone)
+    for note, zones in zones_by_note.items():
+        yield f"intensity of {', '.join(zones)}: {note}"
+
+
+def _lacking(situation: Situation) -> Iterator[str]:
+    """Zones of which nothing is known, by the reason."""
+    zones_by_reason: dict[str, list[str]] = {}
+    for zone, reason in situation.lacking.items():
+        zones_by_reason.setdefault(reason, []).append(zone)
+    for reason, zones in zones_by_reason.items():
+        yield f"there is no intensity of {', '.join(zones)}: {reason}"
 
 
 def _unknown_hours(assembled: Assembled) -> Iterator[str]:
@@ -95,22 +116,24 @@ def _assumed(situation: Situation, assembled: Assembled) -> Iterator[str]:
         missing = [model for model in models if model not in situation.job.gpu_w]
         if missing:
             yield f"gpu_w has no figure for {', '.join(missing)}: the nameplate power stands in"
-    estimated = [zone for zone in _by_zone(assembled) if situation.intensity[zone].kind == "estimated"]
+    estimated = [
+        zone
+        for zone in _by_zone(assembled)
+        if any(piece.kind == "estimated" for piece in situation.intensity[zone].origins)
+        and np.isfinite(situation.intensity[zone].g_per_kwh).any()
+    ]
     if estimated:
         yield f"the intensity of {', '.join(estimated)} is estimated, not observed or forecast hour by hour"
 
 
-def _several_nodes(job: Job, clusters: tuple[Cluster, ...]) -> Iterator[str]:
-    """Candidates on which the job can be planned and not run."""
-    narrow = [cluster.name for cluster in clusters if cluster.node.gpus < job.gpus]
-    if job.launch == "torchrun" and narrow:
-        yield f"launch: torchrun over several nodes cannot run yet, as on {', '.join(narrow)}"
+def _one_width(job: Job, chosen: Placement) -> Iterator[str]:
+    """That a job with several widths was planned at its own by a policy that knows no other."""
+    if job.elastic is not None and job.policy != "elastic" and {s.gpus for s in chosen.segments} == {job.gpus}:
+        yield f"only the policy elastic changes the width: the job is planned at {job.gpus} GPUs"
 
 
 def _ignored_keys(job: Job) -> Iterator[str]:
     """Keys of the job that nothing acts on yet."""
-    if job.elastic is not None:
-        yield f"elastic is not acted on: the job is planned at {job.gpus} GPUs"
     for key, said in (("after", job.after), ("max_cost", job.max_cost), ("preempt", job.preempt)):
         if said:
             yield f"{key} is not acted on yet"

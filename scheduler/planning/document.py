@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from scheduler.domain.emissions import LINES
 from scheduler.domain.estimate import LEVELS
 from scheduler.domain.instant import format_instant
+from scheduler.domain.intensity import Piece
 from scheduler.domain.placement import Placement
-from scheduler.planning.plan import BASELINE, Candidate, NoPlan, Plan, Priced
+from scheduler.planning.plan import BASELINE, Candidate, NoPlan, Plan, Priced, SavingBand
 from scheduler.problem.candidates import Rejected
 
 
@@ -20,6 +21,7 @@ def as_json(plan: Plan) -> dict[str, object]:
         "now": format_instant(plan.now),
         "basis": str(plan.assembled.basis),
         "sources": list(plan.sources),
+        "intensity": [_origin(zone, piece) for zone, pieces in plan.origins.items() for piece in pieces],
         "feasible": plan.feasible,
         "home": plan.assembled.ground.home,
         "deadline": format_instant(plan.deadline),
@@ -36,6 +38,7 @@ def as_json(plan: Plan) -> dict[str, object]:
         "saving_low_kg": saved.low_kg if saved else None,
         "saving_high_kg": saved.high_kg if saved else None,
         "distinguishable": saved.distinguishable if saved else None,
+        "saving_band": _band(plan.band) if plan.band else None,
         "rejected": _rejected(plan.rejected),
         "alternatives": [
             {"policy": other.policy, "total_kg": other.total_kg, "finish": format_instant(other.finish)}
@@ -49,11 +52,20 @@ def as_json(plan: Plan) -> dict[str, object]:
 def no_plan_json(refused: NoPlan) -> dict[str, object]:
     """The same keys where nothing is feasible, with the reason and what to relax."""
     unknown = ("finish", "suspends", "coverage", "baseline", "saving_kg", "saving_pct", "saving_operational_kg")
-    more = ("saving_operational_pct", "saving_low_kg", "saving_high_kg", "distinguishable", "home", "deadline")
+    more = (
+        "saving_operational_pct",
+        "saving_low_kg",
+        "saving_high_kg",
+        "distinguishable",
+        "home",
+        "deadline",
+        "saving_band",
+    )
     return {
         "policy": refused.policy,
         "now": format_instant(refused.now),
         "basis": str(refused.basis),
+        "intensity": [],
         "feasible": False,
         "reason": refused.message,
         "relax": list(refused.relax),
@@ -64,6 +76,18 @@ def no_plan_json(refused: NoPlan) -> dict[str, object]:
         "alternatives": [],
         "candidates": [],
         "warnings": [refused.message, *refused.relax],
+    }
+
+
+def _origin(zone: str, piece: Piece) -> dict[str, object]:
+    """What a stretch of a zone's intensity is."""
+    return {
+        "zone": zone,
+        "start": format_instant(piece.start),
+        "end": format_instant(piece.end),
+        "kind": piece.kind,
+        "source": piece.source.name,
+        "issued_at": format_instant(piece.issued_at) if piece.issued_at else None,
     }
 
 
@@ -96,6 +120,19 @@ def _baseline(priced: Priced, zones: Mapping[str, str]) -> dict[str, object]:
         "placement": _placement(priced.placement, zones),
         "emissions_kg": _emissions(priced),
         "finish": format_instant(priced.placement.finish),
+    }
+
+
+def _band(band: SavingBand) -> dict[str, object]:
+    """The quantiles of the saving over the paths that may come."""
+    return {
+        "p5_kg": band.p5_kg,
+        "p50_kg": band.p50_kg,
+        "p95_kg": band.p95_kg,
+        "p5_pct": band.p5_pct,
+        "p50_pct": band.p50_pct,
+        "p95_pct": band.p95_pct,
+        "paths": band.paths,
     }
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from scheduler.domain.basis import Basis
 from scheduler.domain.emissions import Emissions
 from scheduler.domain.estimate import Level
+from scheduler.domain.intensity import Piece
 from scheduler.domain.placement import Placement
 from scheduler.problem.assemble import Assembled
 from scheduler.problem.candidates import Rejected
@@ -72,6 +73,25 @@ class Saving:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SavingBand:
+    """What the saving comes to if the grid does what it did instead of the forecast before: quantiles over whole paths.
+
+    Args:
+        p5_kg, p50_kg, p95_kg: a twentieth of the paths save less than the first, half less than the second. [kg]
+        p5_pct, p50_pct, p95_pct: the same of what the baseline emits on that path; None where that is 0. [%]
+        paths: how many paths.
+    """
+
+    p5_kg: float
+    p50_kg: float
+    p95_kg: float
+    p5_pct: float | None
+    p50_pct: float | None
+    p95_pct: float | None
+    paths: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alternative:
     """What another policy would have done; the total is None where it is not known. [kg]"""
 
@@ -105,11 +125,12 @@ class Plan:
         policy: its name.
         assembled: the problem that was decided on, every figure central.
         zones: the grid zone of every cluster.
-        sources: where the intensities come from, each name once.
+        origins: where the intensity of each zone comes from, stretch by stretch.
         chosen: the placement.
         breaches: the constraints that it breaks, empty for a feasible plan.
         baseline: what `BASELINE` would do; None where it cannot.
         saving: beside the baseline; None where one of the two has no known price.
+        band: the same over paths that may come; None where no errors of past forecasts are known.
         alternatives: what the other policies would do.
         candidates: the best of each cluster that can take the job.
         warnings: what a reader has to know to judge the figures.
@@ -118,7 +139,7 @@ class Plan:
     policy: str
     assembled: Assembled
     zones: Mapping[str, str]
-    sources: tuple[str, ...]
+    origins: Mapping[str, tuple[Piece, ...]]
     chosen: Priced
     breaches: tuple[str, ...]
     baseline: Priced | None
@@ -126,6 +147,7 @@ class Plan:
     alternatives: tuple[Alternative, ...]
     candidates: tuple[Candidate, ...]
     warnings: tuple[str, ...]
+    band: SavingBand | None = None
 
     @property
     def now(self) -> datetime:
@@ -136,6 +158,11 @@ class Plan:
     def deadline(self) -> datetime:
         """The work is to be complete by this, inclusive; the plan may keep a margin before it."""
         return self.assembled.limits.promised
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Where the intensities come from, each name once."""
+        return tuple(dict.fromkeys(piece.source.name for pieces in self.origins.values() for piece in pieces))
 
     @property
     def feasible(self) -> bool:

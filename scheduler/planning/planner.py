@@ -11,8 +11,9 @@ from scheduler.domain.errors import Infeasible, UnknownName
 from scheduler.domain.estimate import LEVELS
 from scheduler.domain.instant import format_instant
 from scheduler.domain.placement import Placement
+from scheduler.planning.band import saving_band
 from scheduler.planning.caveats import caveats
-from scheduler.planning.plan import BASELINE, FULL, Alternative, Candidate, NoPlan, Plan, Priced
+from scheduler.planning.plan import BASELINE, FULL, Alternative, Candidate, NoPlan, Plan, Priced, SavingBand
 from scheduler.planning.saving import Levels, saving
 from scheduler.planning.situation import Situation
 from scheduler.ports import Policy
@@ -54,15 +55,24 @@ def make_plan(situation: Situation, policies: Mapping[str, Policy], name: str | 
         policy=chosen_name,
         assembled=levels["central"],
         zones={cluster.name: cluster.zone for cluster in situation.clusters},
-        sources=tuple(dict.fromkeys(series.source.name for series in situation.intensity.values())),
+        origins={zone: series.origins for zone, series in situation.intensity.items()},
         chosen=chosen,
         breaches=breaches,
         baseline=baseline,
         saving=saving(chosen, baseline, levels, baseline_on) if baseline else None,
+        band=_band(situation, (chosen, levels), (baseline, baseline_on)) if baseline else None,
         alternatives=_alternatives(problem, policies, chosen_name),
         candidates=tuple(_candidate(levels, row) for row in range(len(levels["central"].ground.candidates))),
         warnings=(*breaches, *missing, *_coverage(chosen), *caveats(situation, levels["central"], placement)),
     )
+
+
+def _band(situation: Situation, chosen: tuple[Priced, Levels], baseline: tuple[Priced, Levels]) -> SavingBand | None:
+    """The saving over what may come instead of the forecast, where anything is known of that."""
+    if situation.may_come is None:
+        return None
+    (ours, on), (theirs, theirs_on) = chosen, baseline
+    return saving_band(ours, theirs, on["central"], theirs_on["central"], situation.may_come)
 
 
 def place(policy: Policy, problem: Problem) -> Placement:

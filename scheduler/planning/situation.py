@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from scheduler.domain.cluster import Cluster
@@ -11,13 +11,18 @@ from scheduler.domain.estimate import Level
 from scheduler.domain.intensity import IntensitySeries
 from scheduler.domain.job import Job
 from scheduler.domain.placement import Segment
+from scheduler.planning.forecasting.deviations import Deviations
 from scheduler.problem.assemble import Assembled, assemble
 from scheduler.problem.limits import NO_TIME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """A job, the clusters and the grid at a moment of decision; `assemble` says what each field means."""
+    """A job, the clusters and the grid at a moment of decision; `assemble` says what each field means.
+
+    `may_come` is what the intensity may do instead, for the band of the saving; None where nothing is known of that.
+    `lacking` says of each zone without a series why there is none.
+    """
 
     job: Job
     clusters: Sequence[Cluster]
@@ -37,6 +42,8 @@ class Situation:
     step: timedelta | None = None
     until: datetime | None = None
     moments: Sequence[datetime] = ()
+    may_come: Deviations | None = None
+    lacking: Mapping[str, str] = field(default_factory=dict)
 
     def at(self, level: Level) -> Assembled:
         """The problem with every figure taken at one corner of its range."""

@@ -19,7 +19,7 @@ from scheduler.records.exposure import AGAINST_COUNTERFACTUAL, AGAINST_REAL
 from scheduler.records.gather import JobHistory
 from scheduler.records.home_run import home_run, useful_length
 from scheduler.records.terms import Term, terms_of
-from scheduler.reporting.words import NOTHING_RAN, share_text
+from scheduler.reporting.words import NOTHING_RAN, share_text, traffic_text
 
 LEAST_COVERAGE: Final = 0.95
 """Share of hours with known intensity, and of reserved hours with evidence, under which no difference is given. [-]"""
@@ -109,7 +109,7 @@ def job_report(
     no_difference = _unfit(history, real, other, intensity) if real and other else no_counterfactual
     terms = _terms(history, other.run, intensity) if other and not no_difference else ()
     planned = cast("Mapping[str, float | None]", history.planned.document["emissions_kg"])
-    origins = {series.source for series in intensity.values()}
+    origins = {piece.source for series in intensity.values() for piece in series.origins}
     return JobReport(
         history=history,
         basis=basis,
@@ -210,7 +210,13 @@ def _notes(history: JobHistory, intensity: Mapping[str, IntensitySeries]) -> tup
     used = {attempt.cluster.name: attempt.cluster for attempt in history.attempts}
     if history.home is not None and used:
         used.setdefault(history.home.name, history.home)
-    kinds = sorted({f"{series.zone} is {series.kind}" for series in intensity.values() if series.kind != "observed"})
+    kinds = sorted(
+        f"{series.zone} is {piece.kind}" + (f" where it comes from {piece.source.name}" if series.pieces else "")
+        for series in intensity.values()
+        for piece in {(each.kind, each.source): each for each in series.origins}.values()
+        if piece.kind != "observed"
+    )
+    said = [f"intensity of {series.zone}: {note}" for series in intensity.values() for note in series.notes]
     assumed = [
         f"{name} states no PUE: {cluster.stated_pue.central:g} "
         f"[{cluster.stated_pue.low:g}, {cluster.stated_pue.high:g}] stands in"
@@ -221,4 +227,6 @@ def _notes(history: JobHistory, intensity: Mapping[str, IntensitySeries]) -> tup
     data = []
     if job.data.size_gb and history.data_at is None and used:
         data = [f"copies of its {job.data.size_gb:g} GB of data are not counted: where they lie is not known"]
-    return (*(f"the intensity of {kind}" for kind in kinds), *assumed, *unread, *data)
+    stored = traffic_text(history.attempts)
+    storage = [f"its storage: {stored}"] if stored else []
+    return (*(f"the intensity of {kind}" for kind in kinds), *said, *assumed, *unread, *data, *storage)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final
+
+from scheduler.records.attempts import Attempt
 
 LIMITS: Final = (
     "Energy is modelled from stated powers, not metered; the range shown carries the stated ranges of the figures.",
@@ -32,3 +35,13 @@ def share_text(share: float) -> str:
 
 _DUST: Final = 1e-9
 """What floating point may lack of a round figure."""
+
+
+def traffic_text(attempts: Sequence[Attempt]) -> str:
+    """What attempts had from storages that are not mounted, and sent there; empty where there was none."""
+    seen = [each.traffic for each in attempts if each.traffic is not None]
+    if not seen:
+        return ""
+    read = f"{sum(t.read_bytes for t in seen) / 1e9:.3g} GB read in {sum(t.read_s for t in seen):.0f} s"
+    written = f"{sum(t.written_bytes for t in seen) / 1e9:.3g} GB written in {sum(t.written_s for t in seen):.0f} s"
+    return f"{read}, {written}, {sum(t.read_requests + t.written_requests for t in seen)} requests"

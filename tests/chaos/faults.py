@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
 
-from scheduler.domain.errors import ClusterRefused, ClusterUnreachable
+from scheduler.domain.errors import ClusterRefused, ClusterUnreachable, StoreError
+from scheduler.records.evidence import Outcome
+from scheduler.records.evidence_files import EvidenceFiles
 from scheduler.records.state_folder import StateFolder
 from scheduler.records.store import Store
 from scheduler.records.transaction import Transaction
@@ -46,6 +48,7 @@ class Faults:
 
     Args:
         deaths: after how many more writes or calls the process dies, and on which side of it.
+        full_until_s: the disk of the state folder has no free byte before. [s]
     """
 
     rng: Random
@@ -53,6 +56,12 @@ class Faults:
     lines: dict[str, Line]
     counts: Counter[str] = field(default_factory=Counter)
     deaths: dict[str, tuple[int, str]] = field(default_factory=dict)
+    full_until_s: float = 0.0
+
+    @property
+    def full(self) -> bool:
+        """Whether the disk is full now."""
+        return self.clock.true_s < self.full_until_s
 
     def die_at(self, what: str, steps: int, side: str) -> None:
         """Let the process die `side` the `steps`-th write or call from here."""
@@ -61,6 +70,7 @@ class Faults:
     def calm(self) -> None:
         """No more faults from here."""
         self.deaths.clear()
+        self.full_until_s = 0.0
         for line in self.lines.values():
             line.cut_until_s = line.mute_until_s = line.blind_until_s = 0.0
             line.loses.clear()
@@ -120,6 +130,41 @@ class DyingStore:
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
-        """The real transaction; the death after it comes once it is committed."""
-        with self.faults.step("write", "a write"), self.store.writing() as tx:
-            yield tx
+        """The real transaction; the death after it comes once it is committed, and a full disk is SQLite's own."""
+        try:
+            with self.faults.step("write", "a write"), self.store.writing() as tx:
+                if self.faults.full:
+                    pages = tx.connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+                    tx.connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+                yield tx
+        except StoreError as exc:
+            self.faults.counts["writes of the store that a full disk refused"] += "full" in exc.message
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class FullEvidence(EvidenceFiles):
+    """The real evidence, on the disk that may be full."""
+
+    faults: Faults
+
+    def keep_samples(self, job_id: str, sid: str, raw: bytes) -> None:
+        """Keep them where there is room."""
+        self._room()
+        EvidenceFiles.keep_samples(self, job_id, sid, raw)
+
+    def keep_outcome(self, job_id: str, sid: str, raw: bytes) -> Outcome:
+        """Keep it where there is room."""
+        self._room()
+        return EvidenceFiles.keep_outcome(self, job_id, sid, raw)
+
+    def keep_log(self, job_id: str, sid: str, text: str) -> None:
+        """Keep it where there is room."""
+        self._room()
+        EvidenceFiles.keep_log(self, job_id, sid, text)
+
+    def _room(self) -> None:
+        """Fail as a write does that the disk refuses."""
+        if self.faults.full:
+            self.faults.counts["writes of evidence that a full disk refused"] += 1
+            raise StoreError("evidence cannot be written: No space left on device", hint="free some disk space")

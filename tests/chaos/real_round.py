@@ -6,29 +6,42 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 import yaml
 
 from scheduler.records.rows import JobState
 from scheduler.records.state_folder import StateFolder
 from scheduler.records.store import Store, open_store
+from tests.chaos.exercised import DOUBLED
 from tests.chaos.proxy import Mood, Proxy
-from tests.chaos.real_judge import GRACE_S, LEASE_S, RealJudge, Wish, command, parent_of
+from tests.chaos.real_heads import Victim
+from tests.chaos.real_judge import GRACE_S, LEASE_S, TRAINING_WORD, RealJudge, Wish, command, parent_of
 from tests.chaos.sim_round import Played
 from tests.chaos.witness import TRAINING, Life, lives
 from tests.story.conftest import Desk
 
-Act = Literal["scheduler", "supervisor", "agent", "training", "cut", "slow", "mute", "head"]
-Restart = Callable[[str], int]
+Act = Literal["scheduler", "supervisor", "agent", "training", "storage", Mood, Victim]
 
+
+class Restart(Protocol):
+    """Kills a process of a head by -9 and starts the head again; how many trainings lived on."""
+
+    def __call__(self, name: str, victim: Victim, *, orphans: bool) -> int:
+        """Do it."""
+
+
+_STRIKES_WITHIN_S: Final = 15.0
+"""How much longer a line stays as it is where nothing was asked over it yet. [s]"""
+
+_FINDS_WITHIN_S: Final = 8.0
+"""How long a fault waits for a training to strike before it has one submitted. [s]"""
 
 BATCH: Final = (
     Wish("moves", 30, moves=True),
@@ -37,7 +50,7 @@ BATCH: Final = (
     Wish("middle", 8),
     Wish("moves-too", 32, moves=True),
     Wish("fails", 2, code=3, ends=frozenset({JobState.FAILED})),
-    Wish("unwanted", 60, ends=frozenset({JobState.CANCELLED}), person="cancel"),
+    Wish("unwanted", 900, ends=frozenset({JobState.CANCELLED}), person="cancel"),
     Wish("paused", 10, person="hold"),
 )
 
@@ -89,11 +102,14 @@ class RealRound:
         """A folder with the training, and cluster files that lead through proxies."""
         cluster = yaml.safe_load(next(iter(self.clusters.values())).read_text())
         self.judge = RealJudge(storage=Path(cluster["storage"][0]["path"]))
+        self.folder.mkdir(parents=True)
+        _point(self._link, self.judge.storage)
         declared = self.folder / "clusters"
-        declared.mkdir(parents=True)
+        declared.mkdir()
         (self.folder / "train.py").write_text(TRAINING)
         (self.folder / "job.yaml").write_text(
-            "name: chaos\nentrypoint: python train.py 5 0\nworking_dir: .\nexcludes: [state, clusters, home]\ngpus: 2\n"
+            "name: chaos\nentrypoint: python train.py 5 0\nworking_dir: .\n"
+            "excludes: [state, clusters, home, storage, nowhere]\ngpus: 2\n"
             "duration: 5s\ndeadline: 20m\nhome: france\nretries: 4\n"
             f"interruptible: {{checkpoint: 1s, restart: 1s, grace: {GRACE_S:g}s}}\n"
         )
@@ -101,6 +117,7 @@ class RealRound:
             cluster = yaml.safe_load(path.read_text())
             proxy = stack.enter_context(Proxy(int(cluster["ray"]["address"].rpartition(":")[2])))
             cluster["ray"]["address"] = f"http://127.0.0.1:{proxy.port}"
+            cluster["storage"][0]["path"] = str(self._link)
             (declared / path.name).write_text(yaml.safe_dump(cluster, sort_keys=False))
             self._proxies[name] = proxy
         environ = dict(self.desk.environ) | {
@@ -119,6 +136,8 @@ class RealRound:
         words = [word for key, value in sets.items() for word in ("--set", f"{key}={value}")]
         if wish.moves:
             words += ["--intensity-table", str(self._table(wish)), "--set", "deadline=2m"]
+        elif wish.soon:
+            words += ["--set", f"deadline={wish.length_s + 60:g}s"]
         done = self.desk.run("submit", "job.yaml", *words, "-q")
         assert done.code == 0, done.err
         return done.out.strip()
@@ -169,24 +188,64 @@ class RealRound:
 
     def _act(self, store: Store, ids: dict[Wish, str], act: Act) -> None:
         """One fault."""
-        if act in ("cut", "slow", "mute"):
-            name = self.rng.choice([*self._proxies])
-            self._mood(store, ids, name, act)
+        if act in ("cut", "slow", "mute", "twice"):
+            self._mood(store, ids, act)
         elif act == "scheduler":
             self._kill_scheduler(store, ids)
-        elif act == "head":
-            self._kill_head(store, ids)
+        elif act in ("gcs", "raylet", "dashboard"):
+            self._kill_head(store, ids, act)
+        elif act == "storage":
+            self._take_storage(store, ids)
         else:
             self._kill_one(store, ids, act)
 
-    def _mood(self, store: Store, ids: dict[Wish, str], name: str, mood: Mood) -> None:
-        """A line is not itself for some seconds."""
-        proxy = self._proxies[name]
-        before, proxy.mood = proxy.struck, mood
+    def _mood(self, store: Store, ids: dict[Wish, str], mood: Mood) -> None:
+        """A line over which something is asked is not itself for some seconds, and until that struck."""
+        self._living(store, ids)
+        with store.reading() as tx:
+            busy = sorted({s.cluster for s in tx.open_segments()} & {*self._proxies})
+        proxies = [self._proxies[self.rng.choice(busy or [*self._proxies])]]
+        if mood == "twice":  # a submission is what must not happen twice, wherever it goes
+            proxies = [*self._proxies.values()]
+        before, doubled = sum(each.struck for each in proxies), sum(each.doubled for each in proxies)
+        for each in proxies:
+            each.mood = mood
+        if mood == "twice":
+            self._fresh(ids, 4)
         self._wait(store, ids, self.rng.uniform(1, 6))
-        proxy.mood = "open"
+        end = time.monotonic() + _STRIKES_WITHIN_S
+        while time.monotonic() < end and (
+            sum(each.struck for each in proxies) == before
+            or (mood == "twice" and sum(each.doubled for each in proxies) == doubled)
+        ):
+            self._wait(store, ids, 0.2)
+        for each in proxies:
+            each.mood = "open"
         self.injected[f"lines {mood} for some seconds"] += 1
-        self.injected[f"requests struck while a line was {mood}"] += proxy.struck - before
+        self.injected[f"requests struck while a line was {mood}"] += sum(each.struck for each in proxies) - before
+        if mood == "twice":
+            self.injected[DOUBLED] += sum(each.doubled for each in proxies) - doubled
+
+    def _take_storage(self, store: Store, ids: dict[Wish, str]) -> None:
+        """The storage is away for two thirds of the lease, as ten minutes are of fifteen."""
+        self._living(store, ids)
+        before = self._missed(ids)
+        self.judge.struck.update([*ids.values()])  # an attempt that begins now may give up
+        _point(self._link, self.folder / "nowhere")
+        self._wait(store, ids, LEASE_S * 2 / 3)
+        _point(self._link, self.judge.storage)
+        self._wait(store, ids, 1.5)
+        self.injected["storages away for two thirds of the lease"] += 1
+        self.injected["saves of trainings that a storage missed"] += self._missed(ids) - before
+
+    def _missed(self, ids: dict[Wish, str]) -> int:
+        """Saves that failed so far, by the trainings' own diaries."""
+        return sum(life.missed for job_id in [*ids.values()] for life in lives(self.judge.storage / job_id))
+
+    @property
+    def _link(self) -> Path:
+        """What the clusters mount, which leads to the storage."""
+        return self.folder / "storage"
 
     def _kill_scheduler(self, store: Store, ids: dict[Wish, str]) -> None:
         """The scheduler dies by -9; another one comes a moment later."""
@@ -200,36 +259,52 @@ class RealRound:
         self._wait(store, ids, self.rng.uniform(0, 2))
         self.desk.run("serve", "--background")
 
-    def _kill_head(self, store: Store, ids: dict[Wish, str]) -> None:
-        """The head of a cluster that runs something dies by -9 and comes back; what it ran may live on."""
+    def _kill_head(self, store: Store, ids: dict[Wish, str], victim: Victim) -> None:
+        """A process of a head that runs something dies by -9, and the head comes back; what it ran may live on."""
         assert self.restart is not None
-        if not self._living(store, ids):
+        living = [(self._cluster_of(store, job_id), life) for job_id, life in self._living(store, ids)]
+        if not living:
             return
-        with store.reading() as tx:
-            busy = sorted(s.cluster for s in tx.open_segments() if s.phase == "granted")
-        if not busy:
-            return
-        name = self.rng.choice(busy)
+        name, killed_unix = self.rng.choice(sorted({cluster for cluster, _ in living})), time.time()
         self.judge.struck.update([*ids.values()])
-        self.judge.facts["trainings that outlived their head"] += self.restart(name)
-        declared = self.folder / "clusters" / self.clusters[name].name
-        declared.touch()
-        self.injected["heads killed by -9 and started again"] += 1
+        self.judge.facts["trainings that outlived their head"] += self.restart(name, victim, orphans=victim == "gcs")
+        self.judge.forgive(time.time() - killed_unix)
+        for cluster, life in living:
+            if cluster == name and TRAINING_WORD in command(life.pid):
+                self.judge.orphans[life.pid] = killed_unix
+        (self.folder / "clusters" / self.clusters[name].name).touch()
+        self.injected[f"{victim} of a head killed by -9, the head started again"] += 1
+
+    def _cluster_of(self, store: Store, job_id: str) -> str:
+        """Where the newest segment of a job is."""
+        with store.reading() as tx:
+            return tx.segments(job_id)[-1].cluster
 
     def _living(self, store: Store, ids: dict[Wish, str]) -> list[tuple[str, Life]]:
-        """The trainings that run, once one does."""
-        end = time.monotonic() + 15
-        while time.monotonic() < end:
-            found = [
-                (job_id, life)
-                for wish, job_id in [*ids.items()]
-                for life in lives(self.judge.storage / job_id)
-                if not wish.code and not life.ended and "train.py" in command(life.pid)
-            ]
-            if found:
-                return found
-            self._wait(store, ids, 0.2)
-        return []
+        """The trainings that run, once one does; where none comes, one more is submitted, so that faults find work."""
+        for wait_s in (_FINDS_WITHIN_S, 2 * _FINDS_WITHIN_S):
+            end = time.monotonic() + wait_s
+            while time.monotonic() < end:
+                found = self._found(ids)
+                if found:
+                    return found
+                self._wait(store, ids, 0.2)
+            self._fresh(ids, 25)
+        return self._found(ids)
+
+    def _fresh(self, ids: dict[Wish, str], length_s: float) -> None:
+        """Submit one job more, which is to run at once."""
+        wish = Wish(f"fresh-{len(ids)}", length_s, soon=True)
+        ids[wish] = self._submit(wish)
+
+    def _found(self, ids: dict[Wish, str]) -> list[tuple[str, Life]]:
+        """The trainings that run now, and are not to fail."""
+        return [
+            (job_id, life)
+            for wish, job_id in [*ids.items()]
+            for life in lives(self.judge.storage / job_id)
+            if not wish.code and not life.ended and "train.py" in command(life.pid)
+        ]
 
     def _kill_one(self, store: Store, ids: dict[Wish, str], act: Act) -> None:
         """A training, its agent, or its supervisor dies by -9."""
@@ -256,3 +331,10 @@ class RealRound:
         """Whoever finds no scheduler starts one, as a watching command does."""
         if self._scheduler(store) is None:
             self.desk.run("serve", "--background")
+
+
+def _point(link: Path, target: Path) -> None:
+    """Let a link lead elsewhere, from one moment to the next."""
+    new = link.with_name("new-link")
+    new.symlink_to(target)
+    new.replace(link)

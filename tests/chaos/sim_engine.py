@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,13 +16,13 @@ from scheduler.execution.harvest import Harvester
 from scheduler.execution.launching import Launcher
 from scheduler.execution.lookout import Lookout
 from scheduler.execution.placing import Placed
+from scheduler.execution.secret_files import SecretFiles
 from scheduler.execution.sites import Site, Sites
 from scheduler.ports import Clock
 from scheduler.records.evidence import Outcome
-from scheduler.records.evidence_files import EvidenceFiles
 from scheduler.records.rows import JobRow, JobState, SegmentRow
 from scheduler.records.store import Store
-from tests.chaos.faults import DyingStore, Faults
+from tests.chaos.faults import DyingStore, Faults, FullEvidence
 from tests.chaos.sim_cluster import SimCluster
 
 LEASE = timedelta(minutes=15)
@@ -50,6 +51,18 @@ class RandomPlacer:
         whole = row.job.duration_on("A100")
         assert whole is not None
         return min(0.999, row.progress + outcome.duration_s / whole.total_seconds())
+
+    def lateness(self, row: JobRow, past: list[SegmentRow], *, now: datetime, taken: tuple[Segment, ...]) -> str:
+        """There is always time enough."""
+        return ""
+
+    def whole(self, job: Job, segment: SegmentRow) -> timedelta | None:
+        """What the job states."""
+        return job.duration_on("A100")
+
+    def freshen(self, reference: Mapping[str, str], until: datetime, *, now: datetime) -> object:
+        """No provider has anything new."""
+        return ""
 
     def document(self, job: Job, progress: float, now: datetime) -> dict[str, object]:
         """A plan's document: where, when, and the clusters as they are declared."""
@@ -115,11 +128,13 @@ def new_engine(
         store=dying,  # type: ignore[arg-type]  # all that is used of a store
         sites=sites,
         placer=placer,  # type: ignore[arg-type]  # lists for sequences
-        launcher=Launcher(state=store.folder, secrets_dir=store.folder.root, environ={}, sample_every=every),
+        launcher=Launcher(
+            state=store.folder, secrets=SecretFiles(environ={}, folder=store.folder.root), sample_every=every
+        ),
         lookout=Lookout(
             store=dying,  # type: ignore[arg-type]  # the same
             sites=sites,
-            harvester=Harvester(evidence=EvidenceFiles(store.folder), clock=clock, every=every),
+            harvester=Harvester(evidence=FullEvidence(store.folder, faults), clock=clock, every=every),
             clock=clock,
             lease=LEASE,
         ),

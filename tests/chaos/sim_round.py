@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from random import Random
 
+from scheduler.domain.errors import StoreError
 from scheduler.execution.engine import Engine
 from scheduler.records.rows import FINAL, JobState
 from scheduler.records.state_folder import StateFolder
@@ -22,6 +23,7 @@ from tests.chaos.simulated import Nature, SimClock, Storage, World
 CLUSTERS = ("one", "two", "three")
 _CALM_PASSES = 2000
 _JUMP_S = 3600.0
+_AWAY_S = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,9 @@ class Round:
                 break
             self._pass(60)
         self.judge.verdict()
+        self.faults.counts["what a storage missed while it was away"] += sum(
+            each.missed for each in self.world.storage.values()
+        )
         self.store.close()
         return Played(injected=self.faults.counts, facts=self.judge.facts, violations=self.judge.found)
 
@@ -71,6 +76,8 @@ class Round:
         settle(self.world, self.clusters, self.clock.true_s + length_s)
         try:
             self.engine.step()
+        except StoreError:
+            self.faults.counts["passes that a full disk ended"] += 1  # the loop goes on, in the same process
         except Killed:
             self.engine = new_engine(self.store, self.clock, self.placer, self.clusters, self.faults)
         self.judge.look()
@@ -104,6 +111,8 @@ class Round:
             (1, self._jump),
             (5, self._person),
             (1, lambda: setattr(cluster, "others", self.rng.choice([0, 0, 6, 8]))),
+            (1, lambda: setattr(self.faults, "full_until_s", now_s + self.rng.choice([5.0, 60.0, 600.0]))),
+            (4, self._storage_away),
         ]
         [act] = self.rng.choices([act for _, act in acts], weights=[weight for weight, _ in acts])
         act()
@@ -112,6 +121,14 @@ class Round:
         """A cluster's head dies and comes back."""
         self.faults.counts["clusters restarted"] += 1
         cluster.restart()
+
+    def _storage_away(self) -> None:
+        """A storage cannot be reached for ten minutes; only a job's that is open is worth it."""
+        with self.store.reading() as tx:
+            jobs = [job.id for job in tx.open_jobs() if job.state not in FINAL]
+        if jobs:
+            self.world.storage[self.rng.choice(jobs)].away_until_s = self.clock.true_s + _AWAY_S
+            self.faults.counts["storages away for ten minutes"] += 1
 
     def _jump(self) -> None:
         """The wall clock jumps by an hour; it is never more than one off."""

@@ -54,11 +54,15 @@ class Storage:
         folder: where copies of the outcome are kept; None where the scheduler cannot see the storage.
         saved_s: work that is safe. [s]
         fences: when each fence was put there, and its number.
+        away_until_s: nothing can be read or written there before. [s]
+        missed: what was tried on it while it was away.
     """
 
     folder: Path | None
     saved_s: float = 0.0
     fences: list[tuple[float, int]] = field(default_factory=list)
+    away_until_s: float = 0.0
+    missed: int = 0
 
     @property
     def fence(self) -> int:
@@ -110,7 +114,7 @@ class Training:
 
     def due(self, storage: Storage) -> tuple[float, How]:
         """When and how it will end as things stand."""
-        outranked_s = storage.outranked_s(self.launch.fence)
+        outranked_s = max(storage.outranked_s(self.launch.fence), storage.away_until_s)
         ticks = math.ceil(max(0.0, outranked_s - self.begun_s) / SAMPLE_S) if outranked_s < math.inf else math.inf
         ways: list[tuple[float, How]] = [
             (self.begun_s + max(0.0, self.length_s - self.from_s), "finished"),
@@ -122,11 +126,14 @@ class Training:
 
     def end(self, at_s: float, how: How, storage: Storage) -> bytes | None:
         """Let it end; what its agent wrote, if it lives to write."""
-        self.ended_s, self.how = at_s, how
+        self.ended_s, self.how, self.begun_s = at_s, how, min(self.begun_s, at_s)
         worked_s = self.from_s + at_s - self.begun_s
         if how in ("killed", "failed"):
             worked_s -= (at_s - self.begun_s) % PERIODIC_S
-        storage.saved_s = max(storage.saved_s, min(self.length_s, worked_s))
+        if at_s >= storage.away_until_s:
+            storage.saved_s = max(storage.saved_s, min(self.length_s, worked_s))
+        else:
+            storage.missed += 1
         return self._outcome(min(1.0, worked_s / self.length_s)) if self.heard and how != "killed" else None
 
     def _outcome(self, progress: float) -> bytes:
@@ -164,15 +171,17 @@ class World:
     trainings: list[Training] = field(default_factory=list)
 
     def begin(self, launch: Launch, cluster: str, node_id: str) -> Training | None:
-        """Start a training now; None where a later one holds the fence."""
+        """Start a training, now or once its storage is there; None where a later one holds the fence."""
         job_id = launch.metadata["carbonsched_job"]
         storage, nature = self.storage[job_id], self.natures[job_id]
         if storage.fence > launch.fence:
             return None
+        begun_s = max(self.clock.true_s, storage.away_until_s)  # its agent waits for the storage
+        storage.missed += begun_s > self.clock.true_s
         if storage.fence < launch.fence:
-            storage.fences.append((self.clock.true_s, launch.fence))
+            storage.fences.append((begun_s, launch.fence))
         training = Training(
-            launch=launch, cluster=cluster, node_id=node_id, begun_s=self.clock.true_s, from_s=storage.saved_s,
+            launch=launch, cluster=cluster, node_id=node_id, begun_s=begun_s, from_s=storage.saved_s,
             length_s=nature.length_s, fails_at_s=nature.fails_at_s, reports=nature.reports,
         )  # fmt: skip
         self.trainings.append(training)
@@ -182,7 +191,7 @@ class World:
         """Let a training end, with the copy of its outcome where the storage is; returns what its agent wrote."""
         storage = self.storage[training.job_id]
         raw = training.end(at_s, how, storage)
-        if raw is not None and storage.folder is not None:
+        if raw is not None and storage.folder is not None and at_s >= storage.away_until_s:
             storage.folder.mkdir(parents=True, exist_ok=True)
             (storage.folder / outcome_name(training.launch.sid)).write_bytes(raw)
         return raw

@@ -14,6 +14,8 @@ asked = []
 signal.signal(signal.SIGTERM, lambda *_: asked.append(time.time()))
 length, code = float(sys.argv[1]), int(sys.argv[2])
 folder = pathlib.Path(os.environ["CARBONSCHED_CHECKPOINT"])
+while not folder.parent.exists():
+    time.sleep(0.1)
 diary = open(folder.parent / ("diary-%d-%d.jsonl" % (os.getpid(), time.time_ns())), "a", buffering=1)
 def note(**what):
     diary.write(json.dumps({"t": time.time(), "pid": os.getpid(), **what}) + "\\n")
@@ -27,6 +29,11 @@ if latest.exists():
     done = float(first)
 note(kind="from", done=done)
 def save():
+    try:
+        keep()
+    except OSError as exc:
+        note(kind="missed", why=str(exc))
+def keep():
     name = "save-%d-%d" % (os.getpid(), time.time_ns())
     (folder / name).mkdir()
     (folder / name / "one").write_text(str(done))
@@ -39,7 +46,10 @@ saved_at = time.time()
 while done < length and not asked:
     time.sleep(0.1)
     done += 0.1
-    pathlib.Path(os.environ["CARBONSCHED_PROGRESS"]).write_text(str(min(1.0, done / length)))
+    try:
+        pathlib.Path(os.environ["CARBONSCHED_PROGRESS"]).write_text(str(min(1.0, done / length)))
+    except OSError:
+        pass
     note(kind="lives")
     if time.time() - saved_at > 1:
         save()
@@ -48,7 +58,7 @@ save()
 note(kind="end", done=done, signals=len(asked), code=code)
 sys.exit(code)
 """
-"""It saves every second in two parts and a pointer, and once more when it is stopped."""
+"""It saves every second in two parts and a pointer, and when it is stopped; a storage that is away does not end it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +67,7 @@ class Life:
 
     Args:
         begun, last: when it started and when it wrote last, Unix time. [s]
+        missed: saves that its storage refused.
     """
 
     pid: int
@@ -64,6 +75,7 @@ class Life:
     begun: float
     last: float
     torn: bool
+    missed: int
     ended: bool
     stopped: bool
     code: int | None
@@ -86,6 +98,7 @@ def lives(folder: Path) -> list[Life]:
                 begun=notes[0]["t"],
                 last=notes[-1]["t"],
                 torn=any(each["kind"] == "torn" for each in notes),
+                missed=sum(each["kind"] == "missed" for each in notes),
                 ended=end is not None,
                 stopped=end is not None and end["signals"] > 0,
                 code=None if end is None else end["code"],

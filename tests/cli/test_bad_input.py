@@ -110,21 +110,17 @@ def test_a_job_that_cannot_run(
     assert not _stored()
 
 
-def test_torchrun_over_several_nodes_is_refused_with_the_clusters_that_would_do(
+def test_torchrun_on_more_nodes_than_any_cluster_has_is_refused_and_the_widest_is_named(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Before anything is stored, where any cluster that it may use has smaller nodes."""
-    sets = ["--set", "launch=torchrun", "--set", "gpus=16", "--set", "entrypoint=python train.py"]
-    for name, node in (("one", 8), ("two", 16)):
-        text = (place / "clusters" / f"{name}.yaml").read_text().replace("gpus: 8", "gpus: 16", 1)
-        text = text.replace("zone: NO", "zone: DE")
-        (place / "clusters" / f"{name}.yaml").write_text(text.replace("node: {gpus: 8", f"node: {{gpus: {node}"))
-    got, said, way = refused(["submit", "job.yaml", *sets], capsys)
-    assert (2, "hint: --allow two") == (got, way)
-    assert "torchrun over several nodes cannot run yet, and those of one have 8 GPUs" in said
-    _, _, way = refused(["submit", "job.yaml", *sets, "--allow", "one", "--dry-run"], capsys)
-    assert "hint: ask for at most 8 GPUs, or use launch: ray" == way
+    """Before anything is stored; two nodes are taken where one cluster has them."""
+    wide = place / "clusters" / "two.yaml"
+    wide.write_text(wide.read_text().replace("gpus: 8", "gpus: 16", 1).replace("zone: NO", "zone: DE"))
+    sets = ["--set", "launch=torchrun", "--set", "entrypoint=python train.py", "--set"]
+    got, said, _ = refused(["submit", "job.yaml", *sets, "gpus=24"], capsys)
+    assert (3, True) == (got, "it takes 24 GPUs, and two, the widest it may use, has 2 x 8" in said), said
     assert not _stored()
+    assert 0 == main.run(["submit", "job.yaml", *sets, "gpus=16", "--dry-run"])
 
 
 def test_more_gpus_than_anything_has_names_each_cluster(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from policies.run_now import RunNow
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.intensity import IntensitySeries
 from scheduler.domain.job import Job
-from scheduler.planning.plan import Plan
+from scheduler.planning.plan import Plan, SavingBand
 from scheduler.planning.planner import make_plan
 from scheduler.planning.situation import Situation
 from tests.planning.worlds import NAN, SHARED, T0, cluster, flat, job, series
@@ -193,6 +193,16 @@ def test_the_summary_is_a_few_lines() -> None:
     lines = summary(planned(job())).splitlines()
     assert "carbon-aware: montreal, 2026-03-01 00:00 to 2026-03-01 04:00 UTC, 1.322 kg CO2e" == lines[0]
     assert "mind: " == lines[-1][:6]
+
+
+def test_the_band_of_the_saving_is_a_line() -> None:
+    """Where past errors of the forecasts are known, and not where they are not."""
+    the_job = job(duration="2h", deadline="8h")
+    found = planned(the_job, policy="lowest-carbon-window")
+    band = SavingBand(p5_kg=-0.1, p50_kg=0.4, p95_kg=0.9, p5_pct=None, p50_pct=None, p95_pct=None, paths=400)
+    line = "If forecasts miss as they did before: -0.100 to 0.900 kg less (5 to 95 %), 0.400 in the middle."
+    assert line in plan_text(replace(found, band=band), the_job, unicode=True)
+    assert "If forecasts miss" not in plan_text(found, the_job, unicode=True)
 
 
 def test_masses() -> None:

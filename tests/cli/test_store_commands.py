@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -275,7 +275,7 @@ def ray() -> Iterator[responses.RequestsMock]:
         yield answers
 
 
-def declare(state: Path, monkeypatch: pytest.MonkeyPatch, ray: dict[str, str]) -> None:
+def declare(state: Path, monkeypatch: pytest.MonkeyPatch, ray: Mapping[str, object]) -> None:
     """Declare one cluster that is reached so."""
     path = state.with_name("quebec.yaml")
     cluster = make_cluster("quebec", "CA-QC", ray={"address": ADDRESS, **ray})
@@ -331,6 +331,20 @@ def test_a_doctor_finds_a_cluster_that_does_not_answer(
     """Its jobs wait."""
     declare(state, monkeypatch, {})
     assert ["fail"] == [level for level, _ in about(found(capsys, code=1), "cluster quebec")]
+
+
+def test_a_doctor_finds_a_token_that_travels_readable(
+    state: Path, monkeypatch: pytest.MonkeyPatch, ray: responses.RequestsMock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Refused, unless the file allows it: then it is sent, and warned of."""
+    monkeypatch.setenv("QUEBEC_TOKEN", "t0ken")
+    plain = {"address": "http://ray.example:8265", "token_env": "QUEBEC_TOKEN"}
+    declare(state, monkeypatch, plain)
+    [(level, text)] = about(found(capsys, code=1), "cluster quebec")
+    assert ("fail", True) == (level, "would travel readable" in text)
+    declare(state, monkeypatch, {**plain, "allow_plain_token": True})
+    warned, failed = about(found(capsys, code=1), "cluster quebec")
+    assert ("warn", True, "fail") == (warned[0], "travels readable" in warned[1], failed[0])
 
 
 def test_a_doctor_finds_a_token_that_others_may_read(

@@ -233,6 +233,10 @@ def test_every_rejection_says_why() -> None:
     )
 
 
+WIDE = cluster("wide", gpus=16, node={"gpus": 16, "host_w": 3200, "idle_w": 2000, "embodied_kg": 5000})
+"""One node of sixteen."""
+
+
 def test_a_job_over_several_nodes_needs_no_single_node() -> None:
     """Only a script is bound to one node; torchrun takes whole ones, the workers of a driver any GPUs."""
     assert {} == reasons(job(gpus=16, launch="torchrun"))
@@ -241,6 +245,21 @@ def test_a_job_over_several_nodes_needs_no_single_node() -> None:
     quads = {"gpus": 4, "host_w": 800, "idle_w": 500, "embodied_kg": 1500}
     found = reasons(job(gpus=12, launch="torchrun"), cluster("quads", gpus=16, node=quads))
     assert {"paris": said, "montreal": said} == found
+
+
+def test_ranks_that_cannot_be_shared_evenly_among_the_nodes_are_no_torchrun() -> None:
+    """Nine on two whole nodes would leave one node with a rank more; ten are five each."""
+    said = "its nodes have 8 GPUs, and 9 ranks cannot be shared evenly among such nodes"
+    assert {"paris": said, "montreal": said} == reasons(job(gpus=9, exclusive=True, launch="torchrun"), WIDE)
+    assert {} == reasons(job(gpus=10, exclusive=True, launch="torchrun"))
+
+
+def test_nodes_that_share_no_disk_run_no_training_together() -> None:
+    """A storage behind a URI is copied from one node, and every rank saves and resumes."""
+    apart = cluster("apart", gpus=16, storage=[{"name": "bucket", "uri": "s3://bucket/runs"}])
+    said = "its storage is copied from one node, and torchrun over several needs one that all of them mount"
+    assert {"apart": said} == reasons(job(gpus=16, launch="torchrun"), apart)
+    assert {} == reasons(job(gpus=8, launch="torchrun"), apart)
 
 
 def test_no_candidate_lists_every_reason() -> None:

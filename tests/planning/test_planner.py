@@ -294,7 +294,8 @@ def test_an_impossible_deadline_says_what_to_relax() -> None:
 def test_no_candidate_is_no_plan_with_every_reason() -> None:
     """Where no cluster can take the job the reasons are what to relax."""
     found = refused(asked(job(gpus=64, launch="torchrun")))
-    assert "no cluster can run train" == found.message
+    said = "no cluster can run train: it takes 64 GPUs, and paris, the widest it may use, has 2 x 8"
+    assert said == found.message
     assert ["paris", "montreal"] == [each.cluster for each in found.rejected]
     assert "paris: it has 16 GPUs at most, the job takes 64" in found.relax
 

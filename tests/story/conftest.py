@@ -153,7 +153,7 @@ def desk() -> Iterator[Desk]:
 
 def _processes() -> list[str]:
     """Every process with its command and, where it can be read, the folder it works in."""
-    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["ps", "-wweo", "pid,args"], capture_output=True, text=True, check=True).stdout
     return [line for line in listed.splitlines()[1:] if " ps " not in line and "pytest" not in line]
 
 

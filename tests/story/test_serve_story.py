@@ -66,7 +66,8 @@ def test_a_followed_log_and_a_job_outlive_a_scheduler_that_ends(desk: Desk) -> N
     desk.until(job, {"held"})
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
         health = json.load(answer)
-    assert {"france": {"silent": ""}, "quebec": {"silent": ""}} == health["clusters"]
+    circuits = {name: (told["silent"], told["circuit"]) for name, told in health["clusters"].items()}
+    assert {"france": ("", "closed"), "quebec": ("", "closed")} == circuits
     assert 0 == desk.run("release", job).code
     assert 0 == desk.run("wait", job, "--timeout", "60s").code
     out, _ = follower.communicate(timeout=20)

@@ -169,10 +169,14 @@ def test_a_secret_is_in_the_training_and_nowhere_else(desk: Desk) -> None:
     )
     job = desk.submit("secretive", 3, secrets="[HUB_TOKEN]", entrypoint="python reads.py")
     desk.until(job, {"running"})
-    processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    processes = subprocess.run(["ps", "-wweo", "args"], capture_output=True, text=True, check=True).stdout
     assert desk.run("wait", job, "--timeout", "60s").code == 0
     assert f"length {len(marked)}" in desk.run("logs", job).out
     shown = [desk.run(*words).out for words in (("describe", job, "--json"), ("list", "--json"), ("report", "--json"))]
+    exported = desk.folder / "exported.jsonl"
+    assert desk.run("export", str(exported)).code == 0
+    assert job in exported.read_text()
+    shown.append(exported.read_text())
     kept = [path for path in desk.state.rglob("*") if path.is_file() and "storage" not in path.parts]
     assert marked not in processes + "".join(shown)
     assert [path for path in kept if marked.encode() in path.read_bytes()] == []
