@@ -17,8 +17,11 @@ from scheduler.problem.surface import Floats
 CLUSTERS: Final = 10
 HOURS: Final = 168
 NODE_GPUS: Final = 8
-WIDTHS: Final = (1, 2, 4, 8, 8, 16, 16, 24, 32)
-"""GPUs, from one to four nodes; whole nodes are taken."""
+WIDTHS: Final = {1: 0.20, 2: 0.10, 4: 0.15, 8: 0.28, 16: 0.14, 24: 0.04, 32: 0.09}
+"""GPUs and how many of the jobs have so many: most take a node, as in Microsoft's clusters (Jeon et al., USENIX ATC
+2019, where few jobs use more than one server), and whole nodes are taken."""
+WORK_H: Final = (6.0, 1.0, 0.5, 48.0)
+"""Median, spread of the logarithm, least and most: few jobs are long and make most of the GPU-hours. [h]"""
 OVERHEAD_H: Final = 0.25
 """Time without progress of a suspend and its resume together: 5 minutes of checkpoint, 10 of restart. [h]"""
 CHECKPOINT_H: Final = 5 / 60
@@ -74,10 +77,11 @@ def fleet_instance(
     model = np.arange(clusters) % 2
     speed = np.array(SPEEDS)[model]
     holds = np.arange(clusters) % 4 < 2
-    width = dice.choice(WIDTHS, jobs)
+    width = dice.choice(list(WIDTHS), jobs, p=list(WIDTHS.values()))
     takes = -(-width // NODE_GPUS) * NODE_GPUS
+    median_h, spread, least_h, most_h = WORK_H
     slack_h = dice.uniform(*SLACK_H, jobs)
-    work_h = np.round(np.clip(dice.lognormal(np.log(10), 0.8, jobs), 0.5, hours - SLACK_H[1] - 12) * 60) / 60
+    work_h = np.round(np.clip(dice.lognormal(np.log(median_h), spread, jobs), least_h, most_h) * 60) / 60
     earliest_h = np.round(dice.uniform(0, 1, jobs) * (hours - work_h - slack_h) * 60) / 60
     rates = [_rates(intensity, model, share, holds) for share in DRAWS]
     pauses = _pauses(intensity, clusters)

@@ -24,10 +24,12 @@ class CarbonTime:
         start = argmax of (E(first) - E(x)) / (x - now + length), E(x) the emissions of the run from x and `first` the
         first start; where no wait saves anything, that one.
         Carbon-Time of GAIA: Hanafy et al., Going Green for Less Green, ASPLOS 2024, DOI 10.1145/3620666.3651374, where
-        the length is the mean of the queue; here it is what the job states, or what past runs of its name took.
+        the length is the mean of the queue; here it is what the job states, or the median of what past runs of its name
+        took on such GPUs, with a margin before the deadline from how they differ.
 
     Options:
         home: the cluster that it uses.
+        duration: absent: learnt from past runs of the name; without any an error.
 
     Guarantees:
         It keeps the deadline, and never emits more than the first start at home on the same forecast.

@@ -255,9 +255,12 @@ class Grid:
         if self.keeper is None:
             return [], f"{name} is not asked here"
         subject = Subject(source=name, zone=zone, basis=said.basis)
-        forecasts = window.now is not None and isinstance(source, ForecastSource)
-        trouble = self.keeper.trouble(subject, "forecast" if forecasts else "history")
-        return self._kept(self.keeper, subject, window), trouble
+        found = self._kept(self.keeper, subject, window)
+        forecasts = window.looks_ahead and isinstance(source, ForecastSource)
+        trouble = self.keeper.trouble(subject, "forecast") if forecasts else ""
+        if not trouble and (not forecasts or window.lacks_past(found)):
+            trouble = self.keeper.trouble(subject, "history")
+        return found, trouble
 
     def _kept(self, keeper: Keeper, subject: Subject, window: Window) -> list[IntensitySeries]:
         """What was kept of a provider: the past, its forecast, and ours where that ends."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -42,6 +42,16 @@ class Window:
         """The part in which something can have been observed, in whole hours; may be empty."""
         end = self.end if self.now is None else min(self.end, self.now)
         return whole_hour(self.start), whole_hour(max(end, self.start), up=True)
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether a forecast may say something of it."""
+        return self.now is not None and self.end > self.now
+
+    def lacks_past(self, parts: Sequence[IntensitySeries]) -> bool:
+        """Whether the part that can have been observed is not all known."""
+        start, end = self.past
+        return start < end and replace(self, start=start, end=end).unknown_h(parts) > 0
 
     def unknown_h(self, parts: Sequence[IntensitySeries]) -> float:
         """How much of it no part knows. [h]"""

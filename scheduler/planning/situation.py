@@ -13,6 +13,7 @@ from scheduler.domain.job import Job
 from scheduler.domain.placement import Segment
 from scheduler.planning.forecasting.deviations import Deviations
 from scheduler.problem.assemble import Assembled, assemble
+from scheduler.problem.learnt import Learnt
 from scheduler.problem.limits import NO_TIME
 
 
@@ -33,7 +34,7 @@ class Situation:
     operator_home: str | None = None
     default_slack: timedelta = NO_TIME
     deadline_margin: timedelta = NO_TIME
-    learnt: timedelta | None = None
+    learnt: Learnt | None = None
     reservations: Sequence[Segment] = ()
     progress: float = 0.0
     resumed_from: str | None = None
@@ -44,6 +45,7 @@ class Situation:
     moments: Sequence[datetime] = ()
     may_come: Deviations | None = None
     lacking: Mapping[str, str] = field(default_factory=dict)
+    history: Mapping[str, IntensitySeries] | None = None
 
     def at(self, level: Level) -> Assembled:
         """The problem with every figure taken at one corner of its range."""
@@ -67,4 +69,5 @@ class Situation:
             step=self.step,
             until=self.until,
             moments=self.moments,
+            history=self.history,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,7 +19,9 @@ from scheduler.domain.job import Job
 from scheduler.domain.placement import Segment
 from scheduler.problem.candidates import Rejected, can_run
 from scheduler.problem.ground import Ground, ground_of
+from scheduler.problem.learnt import Learnt
 from scheduler.problem.limits import NO_TIME, Limits, limits
+from scheduler.problem.past import past_of
 from scheduler.problem.problem import Interruption, Problem, Width
 from scheduler.problem.rates import hold_lines, job_gpu_hour, moves, row_intensity
 from scheduler.problem.slots import hours, microseconds, slot_edges
@@ -67,7 +69,7 @@ def assemble(
     operator_home: str | None = None,
     default_slack: timedelta = NO_TIME,
     deadline_margin: timedelta = NO_TIME,
-    learnt: timedelta | None = None,
+    learnt: Learnt | None = None,
     reservations: Sequence[Segment] = (),
     progress: float = 0.0,
     resumed_from: str | None = None,
@@ -76,6 +78,7 @@ def assemble(
     step: timedelta | None = None,
     until: datetime | None = None,
     moments: Sequence[datetime] = (),
+    history: Mapping[str, IntensitySeries] | None = None,
 ) -> Assembled:
     """The problem of placing what is left of `job` at `now`.
 
@@ -90,7 +93,7 @@ def assemble(
         operator_home: the project's home by the operator's word, which wins over the job's.
         default_slack: slack of a job that states neither deadline nor slack.
         deadline_margin: kept free before the deadline, as far as there is slack.
-        learnt: duration from past runs, for a job that states none.
+        learnt: what past runs took, for a job that states no duration; its margin adds to the other.
         reservations: what other jobs occupy, held GPUs included.
         progress: fraction of the work done. [-]
         resumed_from: cluster that the checkpoint lies on; None for a first start.
@@ -99,6 +102,7 @@ def assemble(
         step: finest slot, see `slot_edges`.
         until: the surface reaches to this where it is past the deadline, so that a late run has a price.
         moments: more instants that are to be edges, such as those of an older plan.
+        history: zone -> what was observed before `now`; None where no policy looks at it.
 
     Raises:
         NoCandidate: every cluster was rejected.
@@ -125,7 +129,7 @@ def assemble(
         run=ground.duration,
         shortest=min(ground.spans) * (1 - progress) + (_restart(job) if resumed_from else NO_TIME),
         default_slack=default_slack,
-        margin=deadline_margin,
+        margin=deadline_margin + (learnt.margin if learnt and job.duration is None else NO_TIME),
     )
     edges_us = slot_edges(
         [intensity[zone] for zone in sorted({cluster.zone for cluster in ground.candidates})],
@@ -149,6 +153,10 @@ def assemble(
         objective=job.objective,
         widths=_widths(job, ground),
     )
+    if history is not None:
+        now_rate = problem.run_rate[:, 0]
+        past = past_of(job, ground.rows, history, now, now_rate, objective=job.objective, level=level)
+        problem = replace(problem, past=past)
     return Assembled(problem=problem, ground=ground, limits=window, basis=basis, g_per_kwh=g_per_kwh, level=level)
 
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
 
 from scheduler.problem.problem import Problem
+
+
+def seen(problem: Problem, needs: Collection[str]) -> Problem:
+    """The problem with no more in it than a policy says it needs: the rates to come, and those that were."""
+    shown = problem if "forecast" in needs else without_forecast(problem)
+    return shown if "history" in needs or shown.past is None else replace(shown, past=None)
 
 
 def without_forecast(problem: Problem) -> Problem:

@@ -10,6 +10,7 @@ from scheduler.domain.cluster import Cluster
 from scheduler.domain.errors import Infeasible, UnknownName
 from scheduler.domain.job import Job
 from scheduler.lifecycle.model import reserved_gpus
+from scheduler.problem.learnt import Learnt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ def screen(
     allowed: Collection[str],
     zones: Collection[str],
     checkpoint_at: Cluster | None = None,
-    learnt: timedelta | None = None,
+    learnt: Learnt | None = None,
 ) -> tuple[tuple[Cluster, ...], tuple[Rejected, ...]]:
     """The clusters that can take the job, and the others with their reason, both in the order given.
 
@@ -47,7 +48,7 @@ def screen(
         allowed: names the job may use; empty for all.
         zones: zones whose intensity is at hand on the basis of the plan.
         checkpoint_at: the cluster that the job's checkpoint lies on, None for a first start.
-        learnt: duration known from past runs, for a job that states none.
+        learnt: what past runs took, for a job that states no duration.
     """
     names = [cluster.name for cluster in clusters]
     for name in allowed:
@@ -55,7 +56,9 @@ def screen(
             raise UnknownName("allowed cluster", name, names)
     candidates, rejected = [], []
     for cluster in clusters:
-        reason = _not_permitted(job, cluster, allowed) or _does_not_fit(job, cluster, learnt)
+        reason = (
+            _not_permitted(job, cluster, allowed) or _no_duration(job, cluster, learnt) or _does_not_fit(job, cluster)
+        )
         if not reason and cluster.zone not in zones:
             reason = f"no intensity for zone {cluster.zone}"
         if not reason and checkpoint_at is not None and not share_storage(checkpoint_at, cluster):
@@ -77,9 +80,11 @@ def too_narrow(job: Job, clusters: Sequence[Cluster], allowed: Collection[str]) 
     return f"it takes {width_on(job, widest)} GPUs, and {widest.name}, the widest it may use, has {nodes} x {each}"
 
 
-def duration_on(job: Job, cluster: Cluster, learnt: timedelta | None) -> timedelta | None:
+def duration_on(job: Job, cluster: Cluster, learnt: Learnt | None) -> timedelta | None:
     """One uninterrupted run on `cluster`: stated by the job, else learnt; None where neither says."""
-    return learnt if job.duration is None else job.duration_on(cluster.gpu.model)
+    if job.duration is None and learnt is not None:
+        return learnt.durations.get(cluster.gpu.model)
+    return job.duration_on(cluster.gpu.model)
 
 
 def width_on(job: Job, cluster: Cluster, gpus: int | None = None) -> int:
@@ -102,7 +107,7 @@ def share_storage(one: Cluster, other: Cluster) -> bool:
 def can_run(job: Job, cluster: Cluster, gpus: int) -> bool:
     """Whether a candidate can also run the job at another width; an exclusive job takes whole nodes at each."""
     resized = job.model_copy(update={"gpus": gpus})
-    return not _does_not_fit(resized, cluster, timedelta(hours=1)) and (width_on(resized, cluster) == gpus)
+    return not _does_not_fit(resized, cluster) and (width_on(resized, cluster) == gpus)
 
 
 def _not_permitted(job: Job, cluster: Cluster, allowed: Collection[str]) -> str:
@@ -116,12 +121,19 @@ def _not_permitted(job: Job, cluster: Cluster, allowed: Collection[str]) -> str:
     return ""
 
 
-def _does_not_fit(job: Job, cluster: Cluster, learnt: timedelta | None) -> str:
+def _no_duration(job: Job, cluster: Cluster, learnt: Learnt | None) -> str:
+    """Why nobody knows how long the job takes there, empty where it is known."""
+    if duration_on(job, cluster, learnt) is not None:
+        return ""
+    if job.duration is None:
+        return f"no past run of {job.name} was on GPU {cluster.gpu.model}"
+    return f"the job gives no duration on GPU {cluster.gpu.model}"
+
+
+def _does_not_fit(job: Job, cluster: Cluster) -> str:
     """Why the job cannot run there, empty where it can."""
     width, node = width_on(job, cluster), cluster.node
     power_w = job.gpu_power_w(cluster)
-    if duration_on(job, cluster, learnt) is None:
-        return f"the job gives no duration on GPU {cluster.gpu.model}"
     if width > cluster.gpus:
         whole = f" ({width // node.gpus} whole nodes)" if job.exclusive else ""
         return f"it has {cluster.gpus} GPUs at most, the job takes {width}{whole}"

@@ -12,6 +12,7 @@ from scheduler.domain.cluster import Cluster
 from scheduler.domain.errors import InvalidInput, UnknownName
 from scheduler.domain.job import Job
 from scheduler.problem.candidates import NoCandidate, Rejected, duration_on, screen, too_narrow
+from scheduler.problem.learnt import Learnt
 from scheduler.problem.surface import Floats
 
 
@@ -60,7 +61,7 @@ def ground_of(
     allowed: Collection[str],
     zones: Collection[str],
     operator_home: str | None,
-    learnt: timedelta | None,
+    learnt: Learnt | None,
     resumed_from: str | None,
 ) -> Ground:
     """The clusters that remain of `clusters`, and the run on each.
@@ -71,7 +72,7 @@ def ground_of(
         allowed: names the job may use; empty for all.
         zones: zones whose intensity is at hand.
         operator_home: the project's home by the operator's word.
-        learnt: duration from past runs, for a job that states none.
+        learnt: what past runs took, for a job that states no duration.
         resumed_from: cluster that the checkpoint lies on; None for a first start.
     """
     if job.duration is None and learnt is None:

@@ -9,6 +9,7 @@ from scheduler.domain.duration import format_duration
 from scheduler.domain.errors import Infeasible
 from scheduler.domain.instant import format_instant
 from scheduler.domain.job import Job, When
+from scheduler.problem.learnt import Learnt
 
 NO_TIME = timedelta(0)
 
@@ -71,12 +72,15 @@ def limits(
     )
 
 
-def horizon(job: Job, submitted_at: datetime, *, default_slack: timedelta, learnt: timedelta | None = None) -> datetime:
+def horizon(job: Job, submitted_at: datetime, *, default_slack: timedelta, learnt: Learnt | None = None) -> datetime:
     """An instant at or after the job's deadline, wherever its home is: how far ahead intensities are needed."""
     stated = _moment(job.deadline, submitted_at)
     if stated is not None:
         return stated
-    spans = list(job.duration.values()) if isinstance(job.duration, dict) else [job.duration or learnt or NO_TIME]
+    if isinstance(job.duration, timedelta):
+        spans = [job.duration]
+    else:
+        spans = [NO_TIME, *(job.duration or (learnt.durations if learnt else {})).values()]
     slack = default_slack if job.default_slack is None else job.default_slack
     return max(submitted_at, _moment(job.earliest_start, submitted_at) or submitted_at) + max(spans) + slack
 

@@ -45,6 +45,21 @@ class Width:
     rows: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Past:
+    """What is known of the rates up to the moment of decision, for a policy that decides again and again.
+
+    Args:
+        run_rate: what running minimised in each hour of the weeks before, shape [C, P]; NaN where unknown. [g/GPU-h]
+        now_rate: the same of the current slot, shape [C]. [g/GPU-h]
+        next_h: when it decides again; what it plans behind that does not bind. [h]
+    """
+
+    run_rate: Floats
+    now_rate: Floats
+    next_h: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """What a policy decides on.
@@ -61,6 +76,8 @@ class Problem:
         min_saving_pct: least saving worth a wait, a suspend or leaving home. [%]
         objective: what is minimised, all lines or all but embodied.
         widths: others than `gpus` that it can run at.
+        past: the rates up to now, None where they were not looked up.
+        running: whether it runs now; `resumed_from` is then where.
     """
 
     surface: Surface
@@ -74,6 +91,8 @@ class Problem:
     min_saving_pct: float = 0.0
     objective: Objective = "lifecycle"
     widths: tuple[Width, ...] = ()
+    past: Past | None = None
+    running: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a problem that cannot be posed."""

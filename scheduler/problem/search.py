@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from typing import Final
@@ -106,14 +107,13 @@ class Search:
             TooMany: it is not found by then.
         """
         least_g, begun = self._starts() if resumes is None else self._waits(*resumes)
-        order = np.argsort(least_g, kind="stable").tolist()
-        begun_at = 0
+        order = np.argsort(least_g, kind="stable")
+        sorted_g, begun_at = least_g[order].tolist(), 0
         for _ in range(self._most):
             while begun_at < len(order):
-                plan, plan_g = begun[order[begun_at]], float(least_g[order[begun_at]])
-                if plan_g > self._limit_g() or (self._heap and self._heap[0][0] < plan_g):
+                if sorted_g[begun_at] > self._limit_g() or (self._heap and self._heap[0][0] < sorted_g[begun_at]):
                     break
-                self._file(plan_g, plan)
+                self._file(sorted_g[begun_at], begun(int(order[begun_at])))
                 begun_at += 1
             if not self._heap or self._heap[0][0] > self._limit_g():
                 return self._best
@@ -135,8 +135,8 @@ class Search:
         key_g = round(least_g / self._tie_g) * self._tie_g if self._tie_g > 0 else least_g
         heapq.heappush(self._heap, (key_g, through_h, next(self._number), plan))
 
-    def _starts(self) -> tuple[Floats, list[Partial]]:
-        """Every first start of a plan that is suspended later, and its bound; those that are not are in one piece."""
+    def _starts(self) -> tuple[Floats, Callable[[int], Partial]]:
+        """The bound of every first start of a plan that is suspended later, and what makes the plan of each."""
         net = self._net
         e, row = np.nonzero(net.startable)
         mature = net.matures_fresh[e, row]
@@ -144,27 +144,32 @@ class Search:
         bounds = self._bounds
         least_g = bounds.lowest_g(bounds.run[mature, row, bounds.left(0)], cost_g, progress_h)
         keep = np.flatnonzero(np.isfinite(least_g) & (least_g <= self._limit_g()))
-        columns = (row, mature, e, progress_h, cost_g)
-        begun = [
-            Partial(
-                runs=True, at=c, first=m, start=s, progress_h=p, cost_g=g, suspends=0, moves=0, resizes=0, parent=-1
-            )
-            for c, m, s, p, g in zip(*(column[keep].tolist() for column in columns), strict=True)
-        ]
+
+        def begun(number: int) -> Partial:
+            """One of them: few are ever taken up."""
+            i = keep[number]
+            return Partial(
+                runs=True, at=int(row[i]), first=int(mature[i]), start=int(e[i]), progress_h=float(progress_h[i]),
+                cost_g=float(cost_g[i]), suspends=0, moves=0, resizes=0, parent=-1,
+            )  # fmt: skip
+
         return least_g[keep], begun
 
-    def _waits(self, border: Ints, labels: Labels) -> tuple[Floats, list[Partial]]:
-        """The waits that a job suspended before is in, and their bounds."""
+    def _waits(self, border: Ints, labels: Labels) -> tuple[Floats, Callable[[int], Partial]]:
+        """The bounds of the waits that a job suspended before is in, and what makes the plan of each."""
         table = self._bounds.wait[border, labels.state, self._bounds.left(labels.suspends)]
         least_g = self._bounds.lowest_g(table, labels.cost_g, labels.progress_h)
         keep = np.flatnonzero(np.isfinite(least_g) & (least_g <= self._limit_g()))
-        columns = (labels.state, border, labels.progress_h, labels.cost_g, labels.moves)
-        begun = [
-            Partial(
-                runs=False, at=x, first=e, start=e, progress_h=p, cost_g=g, suspends=0, moves=m, resizes=0, parent=-1
-            )
-            for x, e, p, g, m in zip(*(column[keep].tolist() for column in columns), strict=True)
-        ]
+
+        def begun(number: int) -> Partial:
+            """One of them."""
+            i = keep[number]
+            return Partial(
+                runs=False, at=int(labels.state[i]), first=int(border[i]), start=int(border[i]),
+                progress_h=float(labels.progress_h[i]), cost_g=float(labels.cost_g[i]), suspends=0,
+                moves=int(labels.moves[i]), resizes=0, parent=-1,
+            )  # fmt: skip
+
         return least_g[keep], begun
 
     def _unbeaten(self, plan: Partial) -> bool:

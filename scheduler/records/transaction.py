@@ -97,6 +97,17 @@ class Transaction:
         """Jobs that are not in a final state, in order of submission."""
         return self._jobs(schema.job.c.state.not_in([state.value for state in FINAL]))
 
+    def succeeded(self, name: str, most: int) -> list[JobRow]:
+        """The last `most` jobs of a name that succeeded, oldest first."""
+        job = schema.job.c
+        newest = (
+            sa.select(job.id)
+            .where((job.name == name) & (job.state == JobState.SUCCEEDED.value))
+            .order_by(job.submitted_at.desc())
+            .limit(most)
+        )
+        return self._jobs(job.id.in_(newest))
+
     def open_marks(self) -> list[JobMark]:
         """The marks of the open jobs, in order of submission; cheap, whatever the jobs hold."""
         job = schema.job.c

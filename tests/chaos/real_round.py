@@ -289,7 +289,7 @@ class RealRound:
                 if found:
                     return found
                 self._wait(store, ids, 0.2)
-            self._fresh(ids, 25)
+            self._fresh(ids, 14)
         return self._found(ids)
 
     def _fresh(self, ids: dict[Wish, str], length_s: float) -> None:

@@ -14,6 +14,7 @@ from scheduler.domain.job import Job
 from scheduler.domain.placement import Segment
 from scheduler.problem.assemble import Assembled, assemble
 from scheduler.problem.candidates import NoCandidate
+from scheduler.problem.learnt import learnt_from
 from scheduler.problem.surface import RUN_LINES
 from tests.planning.worlds import H100, SHARED, T0, at, cluster, flat, job, series
 
@@ -353,7 +354,7 @@ def test_a_deadline_that_has_passed_is_infeasible(changes: dict[str, object], me
 
 def test_a_job_without_duration_needs_past_runs() -> None:
     """What was learnt stands in; nothing learnt is an error that says what to write."""
-    assert 3.0 == made(job(duration=None), learnt=timedelta(hours=3)).problem.work_h
+    assert 3.0 == made(job(duration=None), learnt=learnt_from({"A100": [timedelta(hours=3)]})).problem.work_h
     with pytest.raises(InvalidInput, match="no duration") as caught:
         made(job(duration=None))
     assert "duration: 12h" in caught.value.hint

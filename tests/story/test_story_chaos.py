@@ -31,7 +31,7 @@ def test_a_batch_survives_dead_processes_and_bad_lines(desk: Desk, tmp_path: Pat
     """Schedulers, trainings, agents and supervisors die by -9, a line is cut, mute, and asks twice: all end well."""
     clusters = {path.stem: path for path in (desk.state / "local" / "clusters").glob("*.yaml")}
     one = RealRound(rng=Random(7), desk=desk, folder=tmp_path / "chaos", clusters=clusters)
-    acts: list[Act] = ["scheduler", "training", "agent", "cut", "mute", "supervisor", "twice", "scheduler"]
+    acts: list[Act] = ["scheduler", "training", "agent", "cut", "mute", "supervisor", "twice"]
     played = one.play(BATCH, acts, within_s=90)
     assert [] == played.violations
     assert [] == unexercised(played.injected, PROMISED)

@@ -12,11 +12,14 @@ from typing import Final
 
 import numpy as np
 
-from scheduler.planning.fleet.costs import room_price_g
+from scheduler.planning.fleet.costs import room_price_g, usage_of
 from scheduler.planning.fleet.fleet import Place
 from scheduler.planning.fleet.placing import Market, Placing
 from scheduler.problem.surface import Floats, Ints
 
+CLOSES=(.1,)
+FORCE=.2
+WASTE, INS, OUTS, SAMPLE, TRUE = 0.7, 5, 4, 12, .3
 _MOST: Final = 7
 """Jobs that are taken out beside the first. [-]"""
 _EXACT: Final = 0.1
@@ -41,6 +44,9 @@ class Improver:
         self._from = np.full((count, placing.fleet.capacity.shape[0]), np.inf)
         self._to = np.full_like(self._from, -np.inf)
         self._paid_g = np.zeros(count)
+        self._steps = 0
+        self.heat_g = 0.0
+        self._early = np.array([j.earliest_h for j in placing.jobs]); self._dead = np.array([j.deadline_h for j in placing.jobs])
         for number in range(count):
             self._noted(number)
         self.priced()
@@ -55,17 +61,17 @@ class Improver:
 
     def step(self) -> float:
         """One try; by how much it lowered the cost, 0 where it did not. [g]"""
-        regret_g = np.maximum(self._paid_g - self._least_g, 0.0)
-        total_g = regret_g.sum()
-        if not total_g > 0:
+        if self._steps % 100 == 0:
+            self.measure()
+        self._steps += 1
+        if self._dice.uniform()<FORCE: return self._force()
+        out = self._around_waste() if self._dice.uniform() < WASTE else self._around_regret()
+        if not len(out):
             return 0.0
-        first = int(np.searchsorted(np.cumsum(regret_g), self._dice.uniform() * total_g))
-        first = min(first, len(regret_g) - 1)
-        out = [first, *self._in_the_way(first)]
         before = [(number, place) for number in out if (place := self._placing.remove(number)) is not None]
         old_g = sum(self._worth_g(number, place) for number, place in before)
-        gain_g = old_g - self._put_back(out, old_g)
-        if gain_g > 1e-9 * abs(old_g):
+        gain_g = old_g - self._put_back(out, old_g+8*self.heat_g)
+        if gain_g > -self.heat_g * -np.log(self._dice.uniform()) and np.isfinite(gain_g) and abs(gain_g)>1e-9*old_g:
             for number in out:
                 self._noted(number)
             return gain_g
@@ -74,17 +80,92 @@ class Improver:
         self._placing.put_all(before)
         return 0.0
 
+    def measure(self):
+        """Where room that has a price stays free."""
+        fleet, jobs = self._placing.fleet, self._placing.jobs
+        taken = [(r, a, b, float(job.takes[r])) for job, x in zip(jobs, self._placing.places) for r, a, b in x.taken]
+        row, start, end, takes = (np.array(c) for c in zip(*taken))
+        used = usage_of(fleet, row, start, end, takes)
+        waste = self._dual.price * np.maximum(self._dual._room - used, 0)
+        self._waste = np.cumsum(waste.ravel())
+
+    def _force(self):
+        regret_g = np.maximum(self._paid_g - self._least_g, 0.0)
+        first = min(int(np.searchsorted(np.cumsum(regret_g), self._dice.uniform() * regret_g.sum())), len(regret_g)-1)
+        on, some = self._dual.windows, self._dual.windows.of(first)
+        if some.start==some.stop: return 0.
+        pg = self._markets[1].window_g[some]
+        good = np.flatnonzero(pg < self._paid_g[first])
+        if not len(good): return 0.
+        w = some.start + int(good[np.argmin(pg[good] + self._dice.exponential(.3*regret_g[first], len(good)))])
+        row, a, b = int(on.row[w]), float(on.start_h[w]), float(on.end_h[w])
+        job = self._placing.jobs[first]; takes = int(job.takes[row])
+        there = np.flatnonzero((self._from[:, row] < b) & (self._to[:, row] > a)); there = there[there != first]
+        size = np.array([self._placing.jobs[n].takes[row]*max(0,min(self._to[n,row],b)-max(self._from[n,row],a)) for n in there])
+        order = there[np.argsort(size*self._dice.uniform(.3,1.,len(size)))[::-1]] if self._dice.uniform()<.5 else self._dice.permutation(there)
+        before=[(first, self._placing.remove(first))]
+        for n in order:
+            if self._placing.room.fits_one(row,takes,a,b): break
+            x=self._placing.places[n]
+            # useful only if it covers a shut piece
+            if not any(r==row and not self._placing.room.fits_one(row,takes,max(a,s),min(b,e)) for r,s,e in x.taken if s<b and e>a): continue
+            before.append((int(n), self._placing.remove(n)))
+        fit = self._placing.room.fits_one(row,takes,a,b)
+        out=[n for n,_ in before]
+        old_g=sum(self._worth_g(n,x) for n,x in before)
+        new_g=np.inf
+        if fit:
+            x=on.place(w); self._placing.put(first,x)
+            new_g=self._worth_g(first,x)+self._put_back(out[1:], old_g-self._worth_g(first,x)) if len(out)>1 else self._worth_g(first,x)
+        gain=old_g-new_g
+        if gain>1e-9*old_g:
+            for n in out: self._noted(n)
+            return gain
+        for n in out: self._placing.remove(n)
+        self._placing.put_all(before)
+        return 0.
+
+    def _around_regret(self):
+        regret_g = np.maximum(self._paid_g - self._least_g, 0.0)
+        total_g = regret_g.sum()
+        if not total_g > 0:
+            return []
+        first = int(np.searchsorted(np.cumsum(regret_g), self._dice.uniform() * total_g))
+        first = min(first, len(regret_g) - 1)
+        return [first, *self._in_the_way(first)]
+
+    def _around_waste(self):
+        fleet, dice = self._placing.fleet, self._dice
+        at = int(np.searchsorted(self._waste, dice.uniform() * self._waste[-1]))
+        row, slot = divmod(min(at, len(self._waste) - 1), fleet.capacity.shape[1])
+        a, b = fleet.edges_h[slot] , fleet.edges_h[slot + 1]
+        wide = dice.choice([0.5, 3.0])
+        there = np.flatnonzero((self._from[:, row] < b + wide) & (self._to[:, row] > a - wide))
+        ins = dice.choice(there, min(len(there), int(dice.integers(1, INS))), replace=False) if len(there) else there
+        could = np.flatnonzero((self._early < b) & (self._dead > a))
+        could = could[~np.isin(could, there)]
+        if not len(could): return list(ins)
+        some = dice.choice(could, min(len(could), SAMPLE), replace=False)
+        on, extra = self._dual.windows, []
+        for n in some:
+            sl = on.of(n)
+            ok = (on.row[sl] == row) & (on.start_h[sl] < b) & (on.end_h[sl] > a)
+            extra.append(np.min(self._markets[1].window_g[sl][ok], initial=np.inf) - self._paid_g[n])
+        outs = some[np.argsort(extra)[: int(dice.integers(1, OUTS))]]
+        return [*ins, *outs]
+
     def _put_back(self, out: Sequence[int], most_g: float) -> float:
         """Put jobs back one after the other; what they cost then, inf where one finds no place or they cost more. [g]"""
         draw, jobs = self._dice, self._placing.jobs
         noise = self._key[list(out)] + draw.uniform(-0.5, 0.5, len(out)) * draw.choice([0.0, 1.0, 4.0])
         order = [out[at] for at in np.argsort(noise, kind="stable")]
-        market = self._markets[0 if draw.uniform() < 0.3 else 1]
+        market = self._markets[0 if draw.uniform() < TRUE else 1]
         cost_g = 0.0
+        close = float(draw.choice(CLOSES))
         for place_in_order, number in enumerate(order):
             exact = jobs[number].pauses is not None and draw.uniform() < _EXACT
             last = place_in_order == len(order) - 1
-            place = self._placing.cheapest(number, self._markets[0] if last else market, exact=exact)
+            place = self._placing.cheapest(number, self._markets[0] if last else market, exact=exact, close_h=close)
             if place is None:
                 return np.inf
             self._placing.put(number, place)

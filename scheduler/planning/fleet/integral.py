@@ -42,5 +42,5 @@ def integral(edges_h: Floats, rate: Floats) -> Integral:
 
 def slots_of(edges_h: Floats, hour_h: Floats | float) -> Ints:
     """The slot that each time lies in; the last one for what lies behind it."""
-    found = np.searchsorted(edges_h, hour_h, side="right") - 1
-    return np.asarray(np.clip(found, 0, len(edges_h) - 2))
+    found = edges_h.searchsorted(hour_h, side="right") - 1
+    return np.asarray(np.minimum(np.maximum(found, 0), len(edges_h) - 2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 import numpy as np
 
@@ -13,6 +14,10 @@ from scheduler.planning.fleet.integral import Integral, integral
 from scheduler.planning.fleet.room import Room
 from scheduler.planning.fleet.segments import cheapest_segments
 from scheduler.problem.surface import INSTANT_TOLERANCE_H, Floats
+
+
+CLOSE_H: Final = 0.1
+"""Time of the room's price by which a start right beside another job goes before one that leaves a gap. [h]"""
 
 
 class Market:
@@ -65,7 +70,7 @@ class Placing:
         """What the jobs that are placed cost. [g]"""
         return sum(place.cost_g for place in self.places if place is not None)
 
-    def cheapest(self, number: int, market: Market, *, exact: bool = False) -> Place | None:
+    def cheapest(self, number: int, market: Market, *, exact: bool = False, close_h: float = CLOSE_H) -> Place | None:
         """The cheapest place of a job, its room's price included, in what is free; None where none is found.
 
         Args:
@@ -75,7 +80,7 @@ class Placing:
                 not found else is looked for so in any case.
         """
         job = self.jobs[number]
-        least_g, best = self._window(number, market)
+        least_g, best = self._window(number, market, close_h)
         if job.pauses is None:
             return best
         least_g, best = self._known(number, market, least_g, best)
@@ -106,7 +111,7 @@ class Placing:
                 return float(priced_g[at]), place
         return least_g, best
 
-    def _window(self, number: int, market: Market) -> tuple[float, Place | None]:
+    def _window(self, number: int, market: Market, close_h: float) -> tuple[float, Place | None]:
         """The cheapest start in one piece that has room, at any instant."""
         on, some, job = self.dual.windows, self.dual.windows.of(number), self.jobs[number]
         priced_g, rows = market.window_g[some], on.row[some]
@@ -121,15 +126,14 @@ class Placing:
             part = slice(some.start + int(turns[at]), some.start + int(turns[at + 1]))
             row, takes = int(rows[turns[at]]), int(on.takes[part.start])
             first = part.start + int(priced_g[turns[at] : turns[at + 1]].argmin())
-            if self.room.fits(row, takes, on.start_h[first : first + 1], on.end_h[first : first + 1])[0]:
+            if self.room.fits_one(row, takes, float(on.start_h[first]), float(on.end_h[first])):
                 best_g, best = float(row_g[at]), (row, float(on.start_h[first]), float(on.end_h[first]))
-                continue
-            found_g, found_h = self._best_start(job, row, part, market)
+            found_g, found_h = self._best_start(job, row, part, market, close_h)
             if found_g < best_g:
                 best_g, best = found_g, (row, found_h, found_h + float(job.length_h[row]))
         return best_g, None if best is None else self.costs.place(job, [best])
 
-    def _best_start(self, job: FleetJob, row: int, part: slice, market: Market) -> tuple[float, float]:
+    def _best_start(self, job: FleetJob, row: int, part: slice, market: Market, close_h: float) -> tuple[float, float]:
         """The cheapest start on one cluster where there is room: one of those known, or at the end of a gap."""
         on, takes, length_h = self.dual.windows, int(job.takes[row]), float(job.length_h[row])
         fits = self.room.fits(row, takes, on.start_h[part], on.end_h[part])
@@ -142,10 +146,12 @@ class Placing:
         if not long.any():
             return best_g, best_h
         starts = np.concatenate([begins[long], np.maximum(ends[long] - length_h, begins[long])])
+        beside = np.concatenate([begins[long] > job.earliest_h, ends[long] < last_h])
         at = np.full(len(starts), row)
         run = self.costs.run(job)
         gap_g = job.gpus * (run.to(at, starts + length_h) - run.to(at, starts))
-        gap_g = gap_g + takes * (market.prices.to(at, starts + length_h) - market.prices.to(at, starts))
+        room_g = takes * (market.prices.to(at, starts + length_h) - market.prices.to(at, starts))
+        gap_g = gap_g + room_g * (1 - beside * close_h / length_h)
         number = int(gap_g.argmin())
         if gap_g[number] < best_g:
             return float(gap_g[number]), float(starts[number])

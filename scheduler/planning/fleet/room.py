@@ -34,7 +34,7 @@ class Room:
     def holds(self, job: FleetJob, place: Place) -> bool:
         """Whether a place can be taken by a job."""
         return all(
-            bool(self.fits(row, int(job.takes[row]), np.array([start_h]), np.array([end_h]))[0])
+            self.fits_one(row, int(job.takes[row]), start_h, end_h)
             for row, start_h, end_h in place.taken
         )
 
@@ -49,10 +49,16 @@ class Room:
         shut = self._free[row][low:high] < takes
         if not shut.any():
             return np.ones(len(start_h), np.bool_)
-        counted = np.concatenate([[0], np.cumsum(shut)])
-        first = np.searchsorted(at[low:high], start_h + INSTANT_TOLERANCE_H, side="right") - 1
-        last = np.searchsorted(at[low:high], end_h - INSTANT_TOLERANCE_H)
+        counted = np.zeros(high - low + 1, np.int64)
+        np.cumsum(shut, out=counted[1:])
+        first = at[low:high].searchsorted(start_h + INSTANT_TOLERANCE_H, side="right") - 1
+        last = at[low:high].searchsorted(end_h - INSTANT_TOLERANCE_H)
         return np.asarray(counted[last] == counted[np.maximum(first, 0)])
+
+    def fits_one(self, row: int, takes: int, start_h: float, end_h: float) -> bool:
+        """Whether `takes` GPUs are free from one start to its end."""
+        low, high = self._pieces(self._at[row], start_h, end_h)
+        return high <= low or int(self._free[row][low:high].min()) >= takes
 
     def gaps(self, row: int, takes: int, start_h: float, end_h: float) -> tuple[Floats, Floats]:
         """Where at least `takes` GPUs are free between two times: each stretch's start and end. [h]"""
@@ -91,7 +97,7 @@ class Room:
     def _border(self, row: int, hour_h: float) -> int:
         """The number of the border at an instant; made where there is none."""
         at = self._at[row]
-        number = int(np.searchsorted(at, hour_h - INSTANT_TOLERANCE_H))
+        number = int(at.searchsorted(hour_h - INSTANT_TOLERANCE_H))
         if number == len(at):
             return number - 1
         if at[number] <= hour_h + INSTANT_TOLERANCE_H:
@@ -113,6 +119,6 @@ class Room:
     @staticmethod
     def _pieces(at: Floats, start_h: float, end_h: float) -> tuple[int, int]:
         """The pieces of a step function that an interval touches, as a range of their numbers."""
-        low = max(0, int(np.searchsorted(at, start_h + INSTANT_TOLERANCE_H, side="right")) - 1)
-        high = min(len(at) - 1, int(np.searchsorted(at, end_h - INSTANT_TOLERANCE_H)))
+        low = max(0, int(at.searchsorted(start_h + INSTANT_TOLERANCE_H, side="right")) - 1)
+        high = min(len(at) - 1, int(at.searchsorted(end_h - INSTANT_TOLERANCE_H)))
         return low, max(high, low)
