@@ -33,7 +33,7 @@ check: .venv/installed
 	@echo 'check: all good'
 
 test: .venv/installed
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n auto --dist loadgroup $(ARGS)
 
 bench: .venv/installed
 	@set -e; for file in benchmarks/bench_*.py; do echo "== $$file"; $(PY) "$$file"; done

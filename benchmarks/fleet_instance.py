@@ -20,7 +20,7 @@ NODE_GPUS: Final = 8
 WIDTHS: Final = {1: 0.20, 2: 0.10, 4: 0.15, 8: 0.28, 16: 0.14, 24: 0.04, 32: 0.09}
 """GPUs and how many of the jobs have so many: most take a node, as in Microsoft's clusters (Jeon et al., USENIX ATC
 2019, where few jobs use more than one server), and whole nodes are taken."""
-WORK_H: Final = (6.0, 1.0, 0.5, 48.0)
+WORK_H: Final = (10.0, 0.9, 0.5, 60.0)
 """Median, spread of the logarithm, least and most: few jobs are long and make most of the GPU-hours. [h]"""
 OVERHEAD_H: Final = 0.25
 """Time without progress of a suspend and its resume together: 5 minutes of checkpoint, 10 of restart. [h]"""
@@ -45,7 +45,7 @@ def grids(dice: np.random.Generator, clusters: int, slots: int, step_h: float) -
     hour = np.arange(slots) * step_h
     found = []
     for _ in range(clusters):
-        level, day, week = dice.uniform(60, 600), dice.uniform(0.1, 0.4), dice.uniform(0.0, 0.1)
+        level, day, week = dice.uniform(100, 500), dice.uniform(0.15, 0.45), dice.uniform(0.0, 0.1)
         drift = np.cumsum(dice.normal(0, 0.01, slots)) * np.sqrt(step_h)
         shape = 1 + day * np.sin((hour - dice.uniform(0, 24)) * np.pi / 12) + week * np.sin(hour * np.pi / 84) + drift
         found.append(level * np.maximum(shape, 0.05))
@@ -76,7 +76,7 @@ def fleet_instance(
     intensity = grids(dice, clusters, slots, step_h)
     model = np.arange(clusters) % 2
     speed = np.array(SPEEDS)[model]
-    holds = np.arange(clusters) % 4 < 2
+    holds = np.arange(clusters) // 2 % 2 == 0
     width = dice.choice(list(WIDTHS), jobs, p=list(WIDTHS.values()))
     takes = -(-width // NODE_GPUS) * NODE_GPUS
     median_h, spread, least_h, most_h = WORK_H

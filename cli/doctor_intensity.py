@@ -23,6 +23,7 @@ _SLACK: Final = timedelta(minutes=2)
 def intensities(values: Settings) -> Iterator[Finding]:
     """Whether what a submit would plan on can be read, and covers the zones of the clusters."""
     from scheduler.domain.errors import InvalidInput
+    from scheduler.execution.grid import STATIC, TABLE
 
     grid = wiring.grid(values)
     reference = grid.reference(values.text("intensity_table") or None)
@@ -30,12 +31,12 @@ def intensities(values: Settings) -> Iterator[Finding]:
         zones = sorted({cluster.zone for cluster in wiring.clusters()})
     except InvalidInput:
         zones = []  # said by the check of the clusters
-    if grid.chains is not None and "sources" in reference:
+    if reference.get("source") not in (TABLE, STATIC):
         yield from _chains(grid, zones)
         return
     now = wiring.now()
-    name = reference.get("path") or reference.get("csv-file.path") or f"{reference['source']} of {reference['year']}"
     absent = sorted(grid.ahead(reference, zones, now, now + timedelta(hours=1)).lacking)
+    name = reference["path"] if "path" in reference else f"{reference['source']} of {reference['year']}"
     if absent:
         text = f"{name} says nothing of {', '.join(absent)} for the hour that begins now"
         hint = "jobs are not sent there by their emissions; set intensity_table to one that has it, or sources"

@@ -15,18 +15,19 @@ _HELP: Final = "Show what the tool knows of carbon intensities."
 _ZONES_HELP: Final = """List the zones of the yearly tables, or with --cloud the zones of cloud regions.
 
 A cloud region is listed where its provider publishes the place and one zone supplies it, with the sources that have
-that zone.
+that zone. Rows of a file cloud_regions.csv of your own, in the settings folder, stand over the tool's.
 
 \b
 Examples:
   carbonsched intensity zones
+  carbonsched intensity zones --cloud
   carbonsched intensity zones --cloud aws
   carbonsched intensity zones --cloud "gcp europe-west9" --json
 """
 _SHOW_HELP: Final = """Show a zone's yearly intensities, or with --from or --to its hours.
 
 The hours come from the sources that the settings name, forecasts included where they lie ahead; each says which source
-gave it, and as what. --csv prints an intensity table.
+gave it, and as what. A date alone is its midnight UTC. --csv prints an intensity table.
 
 \b
 Examples:
@@ -65,16 +66,22 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 
 @app.command(help=_ZONES_HELP)
 def zones(
+    name: Annotated[str, typer.Argument(help="A cloud such as aws, or one of its regions.")] = "all",
     *,
-    cloud: Annotated[
-        str | None, typer.Option(help="A cloud such as aws, one of its regions, or all. Default: no cloud.")
-    ] = None,
+    cloud: Annotated[bool, typer.Option("--cloud", help="Print cloud regions. Default: off.")] = False,
     json: Json = False,
 ) -> None:
     """Print a row a zone and basis, or a row a cloud region."""
-    if cloud is not None:
-        _cloud_regions(cloud, json=json)
+    from scheduler.domain.errors import InvalidInput
+
+    if cloud:
+        _cloud_regions(name, json=json)
         return
+    if name != "all":
+        raise InvalidInput(
+            f"{name!r} was given without --cloud",
+            hint=f"carbonsched intensity zones --cloud {name}, or carbonsched intensity show ZONE",
+        )
     from cli.console import emit, emit_json, table
     from intensity_sources.static_tables import StaticTables
 
@@ -164,10 +171,11 @@ def show(
     *,
     year: Annotated[int | None, typer.Option(help="Only this year. Default: all.")] = None,
     first: Annotated[
-        str | None, typer.Option("--from", help="First hour, ISO 8601 with zone. Default: a day before --to.")
+        str | None,
+        typer.Option("--from", help="First hour, ISO 8601 with zone, or a date. Default: a day before --to."),
     ] = None,
     last: Annotated[
-        str | None, typer.Option("--to", help="End of the last hour. Default: a day after --from, or from now.")
+        str | None, typer.Option("--to", help="End of the last hour, alike. Default: a day after --from, or from now.")
     ] = None,
     basis: Annotated[
         str | None, typer.Option(help="What an intensity is to mean. Default: the setting; of years, any.")

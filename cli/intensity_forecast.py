@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cli.settings import Settings
 
 _HOUR: Final = timedelta(hours=1)
+_DAY: Final = timedelta(days=1)
 _PATHS: Final = 400
 """Paths that the band is read from."""
 _SEED: Final = 20260301
@@ -68,7 +69,7 @@ def read_forecast(
         past = grid.observed(reference, [zone], moment - timedelta(weeks=26), moment)
         if zone in past.lacking:
             raise NotCovered(past.lacking[zone], hint="--now is a moment up to which the table has some weeks")
-        return _shown(forecast(past.series[zone], moment, end), ())
+        return _shown(forecast(past.series[zone], moment, end), (), hours)
     if not grid.is_replay(moment):
         grid.freshen(reference, [zone], moment, end)
     outlook = grid.outlooks_of(reference, [zone], moment, end).get(zone)
@@ -78,9 +79,15 @@ def read_forecast(
             f"nothing is known of {zone} from {format_instant(moment)} on: {found.lacking[zone]}",
             hint="carbonsched intensity sources says what each source gives",
         )
-    if outlook is not None:
-        return _shown(outlook, found.series[zone].notes)
     series = found.series[zone]
+    if outlook is not None:
+        return _shown(outlook, series.notes, hours)
+    if series.kind == "estimated" and series.step >= _DAY:
+        why = f"; {'; '.join(series.notes)}" if series.notes else ""
+        raise NotCovered(
+            f"there is no forecast of {zone}: {series.source.name}, holds no hours{why}",
+            hint="list a source of hours before it in the setting sources: carbonsched intensity sources shows them",
+        )
     return _without_band(series, _hourly(series, whole_hour(moment), hours), whole_hour(moment))
 
 
@@ -149,13 +156,15 @@ def as_text(shown: Shown) -> str:
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 
-def _shown(outlook: Outlook, notes: tuple[str, ...]) -> Shown:
-    """An outlook with its band."""
+def _shown(outlook: Outlook, notes: tuple[str, ...], hours: int) -> Shown:
+    """The first hours of an outlook with their band."""
     series = outlook.series
     paths = scenarios({series.zone: outlook}, _PATHS, _SEED)
     low, _, high = band(paths[series.zone]) if paths else (None, None, None)
     every = tuple(dict.fromkeys((*notes, *series.notes)))
-    return Shown(series=series, values=series.g_per_kwh, low=low, high=high, skills=skill(outlook), notes=every)
+    low, high = (None if edge is None else edge[:hours] for edge in (low, high))
+    values = series.g_per_kwh[:hours]
+    return Shown(series=series, values=values, low=low, high=high, skills=skill(outlook), notes=every)
 
 
 def _without_band(series: IntensitySeries, values: Floats, start: datetime) -> Shown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 
 from scheduler.domain.errors import InvalidInput, NotCovered
 from scheduler.domain.instant import format_instant, parse_instant
-from scheduler.domain.intensity import Floats, IntensitySeries, Piece, Provenance
+from scheduler.domain.intensity import Floats, IntensitySeries, Kind, Piece, Provenance
 from scheduler.execution.freshness import whole_hour
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 DAY: Final = timedelta(days=1)
 _HOUR: Final = timedelta(hours=1)
+_SURE: Final[tuple[Kind, ...]] = ("observed", "estimated", "forecast")
+"""Kinds of figures, the surest first."""
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOST: Final = 24 * 366
 """Hours of the longest range: a leap year."""
 
@@ -43,21 +47,27 @@ class Hours:
         return self.start + len(self.means) * _HOUR
 
     def origin(self, hour: int) -> Piece | None:
-        """What the hour was taken from, the first source where they are several."""
+        """What the hour was taken from, the least sure part where there are several."""
         begins = self.start + hour * _HOUR
-        return next((p for p in self.series.origins if p.start < begins + _HOUR and p.end > begins), None)
+        touching = [p for p in self.series.origins if p.start < begins + _HOUR and p.end > begins]
+        return max(touching, key=lambda piece: _SURE.index(piece.kind), default=None)
 
 
 def between(first: str | None, last: str | None, now: datetime) -> tuple[datetime, datetime]:
     """The range that two options name: a day before or after the other end, or now, where one is left out."""
-    end = whole_hour(parse_instant(last, what="--to"), up=True) if last else None
-    start = whole_hour(parse_instant(first, what="--from")) if first else (end or whole_hour(now)) - DAY
+    end = whole_hour(_moment(last, "--to"), up=True) if last else None
+    start = whole_hour(_moment(first, "--from")) if first else (end or whole_hour(now)) - DAY
     end = end or max(start, whole_hour(now)) + DAY
     if start >= end:
         raise InvalidInput(f"--from {first} is not before --to {last}", hint="the range holds its start, not its end")
     if (end - start) / _HOUR > _MOST:
         raise InvalidInput(f"{(end - start).days} days are too many to show", hint="show a year at most")
     return start, end
+
+
+def _moment(text: str, what: str) -> datetime:
+    """The instant that an option names; a date alone is its midnight UTC, for no hour of it was meant to be local."""
+    return parse_instant(f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text, what=what)
 
 
 def read_hours(

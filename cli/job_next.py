@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Final
 
 from scheduler.domain.instant import to_the_second
-from scheduler.domain.job import Interruptible
 from scheduler.execution.lookout import live_segment, next_segment, planned_stop
 from scheduler.records.rows import FINAL, JobRow, JobState, PlanRow, SegmentRow
 
@@ -25,7 +24,7 @@ def next_action(row: JobRow, plan: PlanRow, segments: Sequence[SegmentRow]) -> t
     if live is not None and row.state == JobState.LAUNCHING:
         return "run", None
     if live is not None and row.state != JobState.SUSPENDING:
-        stop = planned_stop(live, (row.job.interruptible or Interruptible()).checkpoint)
+        stop = planned_stop(live, row.job, plan)
         return ("finish", live.planned_end) if stop is None else ("suspend", stop)
     then = [replace(s, phase="over", end="suspended") if s is live else s for s in segments]  # once it has saved
     ahead = next_segment(plan, then)

@@ -10,7 +10,22 @@ from typing import Annotated, Final
 import typer
 from typer.exceptions import TyperException
 
-from cli import demo, doctor, footprint, intensity, jobs, local, plan, policy, report, schema, serve, store, submit
+from cli import (
+    demo,
+    doctor,
+    footprint,
+    intensity,
+    jobs,
+    local,
+    plan,
+    policy,
+    report,
+    schema,
+    serve,
+    simulate,
+    store,
+    submit,
+)
 
 app = typer.Typer(
     name="carbonsched",
@@ -36,6 +51,7 @@ app.command("plan")(plan.plan)
 for verb in (jobs.status, jobs.list_jobs, jobs.describe, jobs.wait, jobs.logs, jobs.cancel, jobs.hold, jobs.release):
     app.command(verb.__name__.removesuffix("_jobs"))(verb)
 app.command("report")(report.report)
+app.command("simulate")(simulate.simulate)
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.add_typer(local.app, name="local")

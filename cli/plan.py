@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Sequence
 
     from cli.settings import Settings
-    from scheduler.domain.job import Job
-    from scheduler.execution.grid import Grid
-    from scheduler.planning.situation import Situation
 
 
 def plan(
@@ -52,11 +47,22 @@ def plan(
             show_default=False,
         ),
     ] = None,
+    other_table: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV of intensities on the other basis, shown beside; default its sources.", show_default=False
+        ),
+    ] = None,
+    allow_opposed: Annotated[
+        bool, typer.Option("--allow-opposed", help="Move also to where the marginal price opposes.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Plan a job without running it.
 
-    With --now in the past no provider is asked, and only what was known then is used.
+    With --now in the past no provider is asked, and only what was known then is used. Where intensities on the other
+    basis are at hand, marginal beside average, the plan's price on them stands beside, and the job is not moved to
+    another region where the marginal price opposes.
 
     \b
     Examples:
@@ -64,10 +70,12 @@ def plan(
       carbonsched plan job.yaml --intensity-table grid.csv --now 2026-03-01T06:00:00Z
       carbonsched plan job.yaml --policy run-now --set deadline=48h --json
       carbonsched plan job.yaml --intensity-table grid.csv --now 2026-03-01T06:00:00Z --basis "marginal direct n/a CO2"
+      carbonsched plan job.yaml --policy threshold --allow-opposed
     """
     from cli import wiring
     from cli.console import emit, emit_json
     from cli.files import load_job
+    from cli.plan_situation import Asked, situation_of
     from cli.plan_strip import encodable
     from cli.plan_text import plan_text
     from scheduler.domain.errors import Infeasible
@@ -79,17 +87,16 @@ def plan(
     values = wiring.settings()
     job = load_job(job_file, set_ or [])
     installed = wiring.policies()
-    chosen = installed.get(policy or job.policy)
-    situation, notes = _situation(
-        job,
-        values,
+    asked = Asked(
         clusters=clusters,
         grid=wiring.grid(values, basis=basis, year=year),
         table=table_of(values, intensity_table, basis),
+        other_table=str(other_table) if other_table else None,
         now=now,
-        allow=allow,
-        blind=chosen is not None and "forecast" not in chosen.needs,
+        allowed=listed(allow),
+        allow_opposed=allow_opposed or values.flag("allow_opposed"),
     )
+    situation, notes = situation_of(job, values, asked, installed.get(policy or job.policy))
     made = make_plan(situation, installed, policy)
     if isinstance(made, NoPlan):
         if as_json:
@@ -102,46 +109,6 @@ def plan(
         emit(plan_text(made, job, unicode=encodable(sys.stdout.encoding)))
     if not made.feasible:
         raise Infeasible(f"{made.policy} breaks a constraint: {made.breaches[0]}", hint="choose another policy")
-
-
-def _situation(
-    job: Job,
-    values: Settings,
-    *,
-    clusters: Path | None,
-    grid: Grid,
-    table: str | None,
-    now: str | None,
-    allow: Sequence[str] | None,
-    blind: bool,
-) -> tuple[Situation, tuple[str, ...]]:
-    """What the plan is made from, and what there is to know about its intensities."""
-    from cli import wiring
-    from scheduler.domain.instant import parse_instant
-    from scheduler.planning.situation import Situation
-    from scheduler.problem.limits import horizon
-
-    declared = wiring.clusters(clusters)
-    start = parse_instant(now, what="--now") if now else wiring.now().replace(microsecond=0)
-    slack = values.duration("default_slack")
-    end = max(horizon(job, start, default_slack=slack), start + timedelta(hours=1))
-    reference = grid.reference(table)
-    zones = [cluster.zone for cluster in declared]
-    if not grid.is_replay(start):
-        grid.freshen(reference, zones, start, end)
-    found = grid.to_plan_on(reference, zones, start, end, start, at_no_price=blind)
-    situation = Situation(
-        job=job,
-        clusters=declared,
-        intensity=found.series,
-        lacking=found.lacking,
-        may_come=grid.may_come(reference, zones, start, end),
-        now=start,
-        allowed=listed(allow),
-        operator_home=values.text("home") or None,
-        default_slack=slack,
-    )
-    return situation, _year_notes(reference, start)
 
 
 def table_of(values: Settings, given: Path | str | None, basis: str | None) -> str | None:
@@ -173,13 +140,3 @@ def listed(allow: Sequence[str] | None) -> tuple[str, ...] | None:
     if not names:
         raise InvalidInput(f"--allow {','.join(allow)!r} names no cluster", hint="write --allow paris,montreal")
     return names
-
-
-def _year_notes(reference: Mapping[str, str], start: datetime) -> tuple[str, ...]:
-    """That yearly averages stand in for hours, and where they are of another year."""
-    if "year" not in reference:
-        return ()
-    used = reference["year"]
-    note = f"no intensity table was given: yearly averages of {used} stand in for hours"
-    other = f", in {start.year}; low and high are those of a projection" if used != str(start.year) else ""
-    return (note + other,)

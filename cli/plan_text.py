@@ -8,8 +8,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from cli.console import table
+from cli.plan_masses import kg
 from cli.plan_strip import strip
-from scheduler.domain.duration import format_duration
+from cli.plan_why import other_lines, why_lines
+from scheduler.domain.duration import format_duration, whole_seconds
 from scheduler.domain.intensity import UNSTATED_RANGE
 
 if TYPE_CHECKING:
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
     from scheduler.domain.job import Job
     from scheduler.planning.plan import Candidate, Plan, Priced, SavingBand
 
-KG_PER_TONNE: Final = 1000.0
-SMALL_KG: Final = 0.1
 _WRAP: Final = 100
 """Longest line of a warning. [characters]"""
 _INDENT: Final = "  "
@@ -37,6 +37,8 @@ def plan_text(plan: Plan, job: Job, *, unicode: bool) -> str:
         _heading(plan, job),
         ["Plan (times in UTC)", *_segments(plan)],
         ["Emissions, kg CO2e", *_emissions(plan), "", *_comparison(plan)],
+        other_lines(plan),
+        ["Why not less", *why_lines(plan.why)] if plan.why else [],
         ["Best uninterrupted run on each cluster", *_candidates(plan)],
         ["Intensity up to the deadline, each row on its own scale", *strip(plan, unicode=unicode)],
         ["Other policies", *_alternatives(plan)] if plan.alternatives else [],
@@ -66,8 +68,9 @@ def _heading(plan: Plan, job: Job) -> list[str]:
     slack_h = problem.deadline_h - problem.earliest_h - problem.work_h
     margin = plan.deadline - plan.assembled.limits.deadline
     kept = f" after a margin of {format_duration(margin)}" if margin else ""
+    run = format_duration(whole_seconds(ground.duration))
     return [
-        f"{job.name}: {job.gpus} GPUs for {format_duration(ground.duration)}, home {ground.home}, policy {plan.policy}",
+        f"{job.name}: {job.gpus} GPUs for {run}, home {ground.home}, policy {plan.policy}",
         f"decided at {_moment(plan.now)}, deadline {_moment(plan.deadline)}, slack {slack_h:.4g} h{kept}",
         f"intensity: {plan.assembled.basis}, from {', '.join(plan.sources)}",
     ]
@@ -81,7 +84,7 @@ def _segments(plan: Plan) -> list[str]:
             plan.zones[segment.cluster],
             _moment(segment.start),
             _moment(segment.end),
-            format_duration(segment.end - segment.start),
+            format_duration(whole_seconds(segment.end - segment.start)),
             str(segment.gpus),
         )
         for segment in plan.chosen.placement.segments
@@ -197,14 +200,6 @@ def _alternatives(plan: Plan) -> list[str]:
         for other in plan.alternatives
     ]
     return _indented(table(("policy", "total kg", "finish"), rows))
-
-
-def kg(mass_kg: float) -> str:
-    """A mass with three decimals, fewer over 1 t, and two significant digits where those would say 0."""
-    if 0 < abs(mass_kg) < SMALL_KG:
-        return f"{mass_kg:#.2g}"
-    decimals = 3 if abs(mass_kg) < KG_PER_TONNE else 1
-    return f"{mass_kg:,.{decimals}f}"
 
 
 def _moment(moment: datetime) -> str:

@@ -192,8 +192,9 @@ def _private(path: Path) -> BinaryIO:
 def scheduler_runs(wait_s: float = 0.0) -> bool:
     """Whether some process holds the lease, and for longer than `wait_s` [s]."""
     from cli import wiring
+    from scheduler.records.locks import lock_file
 
-    lease = _lease_file(str(wiring.state_folder().lease))
+    lease = lock_file(wiring.state_folder().lease)
     if _acquire(lease, wait_s):
         lease.release()
         return False
@@ -231,14 +232,9 @@ def _leave(store: Store, lease: FileLock) -> bool:
 
 def _lease(store: Store) -> FileLock:
     """The lease of an open store."""
-    return _lease_file(str(store.folder.lease))
+    from scheduler.records.locks import lock_file
 
-
-def _lease_file(path: str) -> FileLock:
-    """The lock that the system lets go of when its holder dies, however it dies."""
-    from filelock import FileLock
-
-    return FileLock(path)
+    return lock_file(store.folder.lease)
 
 
 def _acquire(lease: FileLock, wait_s: float = 0.0) -> bool:

@@ -19,6 +19,7 @@ from scheduler.domain.errors import InvalidInput, UnknownName
 from scheduler.domain.yaml_text import parse_mapping
 
 PREFIX: Final = "CARBONSCHED_"
+_FLAGS: Final = {"yes": True, "no": False}
 
 
 def plain_text(value: object) -> str:
@@ -26,6 +27,17 @@ def plain_text(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise InvalidInput(f"{value!r} is not text", hint="quote it")
     return str(value)
+
+
+def parse_flag(text: str) -> bool:
+    """Whether a text says yes.
+
+    Raises:
+        InvalidInput: it says neither yes nor no.
+    """
+    if text not in _FLAGS:
+        raise InvalidInput(f"{text!r} is neither yes nor no", hint="write yes or no")
+    return _FLAGS[text]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +83,12 @@ SETTINGS: Final = (
     Setting(name="tick", parse=parse_duration, meaning="time between two looks at the clusters", default="1s"),
     Setting(name="lease", parse=parse_duration, meaning="how long an unseen agent may still run", default="15m"),
     Setting(name="sample_every", parse=parse_duration, meaning="time between two samples of a run", default="30s"),
+    Setting(
+        name="allow_opposed",
+        parse=parse_flag,
+        meaning="move also to where the marginal price opposes: yes or no",
+        default="no",
+    ),
     Setting(name="deadline_margin", parse=parse_duration, meaning="least time kept before a deadline", default="2m"),
 )
 _BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
@@ -101,6 +119,10 @@ class Settings:
     def number(self, name: str) -> int:
         """A setting that is a whole number."""
         return int(self.text(name))
+
+    def flag(self, name: str) -> bool:
+        """A setting that is yes or no."""
+        return parse_flag(self.text(name))
 
     def path(self, name: str) -> Path | None:
         """A setting that is a path, None where it is unset."""

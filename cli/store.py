@@ -55,6 +55,7 @@ def restore(
     from cli import wiring
     from cli.console import emit, emit_json, say
     from scheduler.domain.errors import InvalidInput
+    from scheduler.domain.instant import parse_instant, to_the_second
     from scheduler.records.backup_restore import restore_backup
 
     if not file.is_file():
@@ -68,7 +69,7 @@ def restore(
         emit_json({"state_dir": str(folder.root), "jobs": total, "open_jobs": still_open, "aside": aside})
         return
     emit(str(folder.root))
-    say(f"{total} jobs, {still_open} of them open, as of {done.manifest.made_at}")
+    say(f"{total} jobs, {still_open} of them open, as of {to_the_second(parse_instant(done.manifest.made_at))}")
     if done.aside is not None:
         say(f"what was there before: {done.aside}")
     if still_open:

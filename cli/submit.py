@@ -67,7 +67,7 @@ def submit(
         _refuse_unsupported(wish.job, dry_run=dry_run, clusters=clusters)
     placer = wiring.placer(values, wiring.clusters(clusters), basis=basis)
     reference = placer.grid.reference(table_of(values, intensity_table, basis))
-    placer.freshen(reference, until(wishes, values), now=wiring.now())
+    placer.freshen(reference, until(wishes, placer), now=wiring.now())
     if dry_run:
         with tempfile.TemporaryDirectory(prefix="carbonsched-") as scratch:
             made = drafts(wishes, placer, reference, packages(wishes, Path(scratch)))

@@ -1,36 +1,42 @@
 """The transaction of `carbonsched submit`: all jobs of one command are planned beside each other and stored, or none.
 
-The plans are made while the store is held, so that no two commands ever count on the same GPUs.
+No two commands ever count on the same GPUs: they plan one after the other, and what changed meanwhile is planned on
+again. Whatever else writes to the store waits for none of that.
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from cli import wiring
-from scheduler.domain.errors import CarbonschedError
+from scheduler.domain.errors import CarbonschedError, StoreError
 from scheduler.domain.instant import parse_instant
 from scheduler.domain.job import Job
 from scheduler.domain.placement import Segment
 from scheduler.records.counterfactual import register
+from scheduler.records.locks import lock_file
 from scheduler.records.reservations import planned_reservations, reservations
 from scheduler.records.rows import JobRow, JobState
 from scheduler.records.store import Store
 from scheduler.records.transaction import Transaction
 
 if TYPE_CHECKING:
-    from cli.settings import Settings
     from scheduler.execution.placing import Placed, PlanningPlacer
     from scheduler.planning.plan import Plan
 
 MOST: Final = 1000
-"""Jobs of one command: the store is held while they are planned, and others wait for it for half a minute at most."""
+"""Jobs of one command: other submits wait while they are planned."""
+_TURN_S: Final = 300.0
+"""How long a command waits for others that submit; a thousand jobs take a quarter of a minute to plan. [s]"""
+_TRIES: Final = 2
+"""How often plans are made beside the store before they are made while it is held."""
 _ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"
 """Letters and digits that nobody confuses."""
 _ID_LENGTH: Final = 8
@@ -81,12 +87,12 @@ def packages(wishes: Sequence[Wish], folder: Path) -> list[str | None]:
     return digests
 
 
-def until(wishes: Sequence[Wish], values: Settings) -> datetime:
+def until(wishes: Sequence[Wish], placer: PlanningPlacer) -> datetime:
     """The last instant whose intensity the plans need."""
     from scheduler.problem.limits import horizon
 
-    now, slack = wiring.now(), values.duration("default_slack")
-    return max(horizon(wish.job, now, default_slack=slack) for wish in wishes)
+    now, slack = wiring.now(), placer.default_slack
+    return max(horizon(wish.job, now, default_slack=slack, learnt=placer.past_runs(wish.job)) for wish in wishes)
 
 
 def drafts(
@@ -109,20 +115,100 @@ def submitted(
     reference: Mapping[str, str],
     digests: Sequence[str | None],
 ) -> list[Made]:
-    """Plan and store all of them in one transaction; one whose key was used before is left as it is."""
-    now, made = wiring.now(), []
-    with store.writing() as tx:
-        taken: list[Segment] | None = None
-        for number, (wish, digest) in enumerate(zip(wishes, digests, strict=True)):
-            known = None if wish.job.key is None else tx.job_by_key(wish.job.key)
-            if known is not None:
-                document = tx.newest_plans([known.id])[known.id].document
-                made.append(_known(known, document))
+    """Plan all of them, and store them in one transaction; one whose key was used before is left as it is.
+
+    Notes:
+        The plans are made beside the store, and stored if nobody took any room meanwhile. Where somebody does every
+        time, the store is held while they are made: that comes to an end.
+    """
+    with _turn(store):
+        for _ in range(_TRIES):
+            with store.reading() as tx:
+                ground = _Ground.of(tx, wishes)
+            plans = ground.plans(wishes, placer, reference)
+            with store.writing() as tx:
+                if tx.reservations_revision() == ground.revision:
+                    return _stored_all(tx, ground, wishes, plans, reference, digests)
+        with store.writing() as tx:
+            ground = _Ground.of(tx, wishes)
+            return _stored_all(tx, ground, wishes, ground.plans(wishes, placer, reference), reference, digests)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What plans are made on.
+
+    Args:
+        revision: of the reservations; now: when they were read.
+        known: keys of jobs that are there.
+        taken: what those hold.
+    """
+
+    revision: int
+    now: datetime
+    known: frozenset[str]
+    taken: tuple[Segment, ...]
+
+    @classmethod
+    def of(cls, tx: Transaction, wishes: Sequence[Wish]) -> Self:
+        """What the store says now; of no room where all jobs are there already."""
+        now, keys = wiring.now(), [wish.job.key for wish in wishes]
+        known = frozenset(key for key in keys if key is not None and tx.job_by_key(key) is not None)
+        taken = reservations(tx, now) if any(key not in known for key in keys) else ()
+        return cls(tx.reservations_revision(), now, known, taken)
+
+    def plans(
+        self, wishes: Sequence[Wish], placer: PlanningPlacer, reference: Mapping[str, str]
+    ) -> list[Placed | None]:
+        """A plan for each that is new, beside those before it; None for one whose key was used."""
+        taken, used = list(self.taken), {*self.known}
+        made: list[Placed | None] = []
+        for wish in wishes:
+            if wish.job.key is not None and wish.job.key in used:
+                made.append(None)
                 continue
-            taken = list(reservations(tx, now)) if taken is None else taken
-            placed = _placed(wish, placer, reference, now, taken, several=len(wishes) > 1)
-            taken += planned_reservations(wish.job, placed.document, now)
-            at = now + timedelta(microseconds=number)  # so that they stay in their order
+            used |= {wish.job.key} if wish.job.key else set()
+            placed = _placed(wish, placer, reference, self.now, taken, several=len(wishes) > 1)
+            taken += planned_reservations(wish.job, placed.document, self.now)
+            made.append(placed)
+        return made
+
+
+@contextmanager
+def _turn(store: Store) -> Iterator[None]:
+    """One command after the other: none plans in vain because another one was faster."""
+    from filelock import Timeout
+
+    lock = lock_file(store.folder.submits)
+    try:
+        lock.acquire(timeout=_TURN_S)
+    except Timeout as exc:
+        raise StoreError(
+            f"other jobs have been planned for {_TURN_S:g} s, before these", hint="submit again, or fewer at once"
+        ) from exc
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _stored_all(
+    tx: Transaction,
+    ground: _Ground,
+    wishes: Sequence[Wish],
+    plans: Sequence[Placed | None],
+    reference: Mapping[str, str],
+    digests: Sequence[str | None],
+) -> list[Made]:
+    """Store every job that has a plan; the others are there."""
+    made = []
+    for number, (wish, placed, digest) in enumerate(zip(wishes, plans, digests, strict=True)):
+        if placed is None:
+            known = tx.job_by_key(wish.job.key or "")
+            assert known is not None, wish.job.key  # noqa: S101  # nothing was added or taken away since
+            made.append(_known(known, tx.newest_plans([known.id])[known.id].document))
+        else:
+            at = ground.now + timedelta(microseconds=number)  # so that they stay in their order
             made.append(_stored(tx, wish.job, placed, reference, digest, at))
     return made
 

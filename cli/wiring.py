@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import math
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,9 @@ from scheduler.domain.errors import InvalidInput
 if TYPE_CHECKING:
     from cli.serve_loop import Loop
     from intensity_sources.registry import Sources
+    from scheduler.domain.basis import Basis
     from scheduler.domain.cluster import Cluster
+    from scheduler.domain.job import Job
     from scheduler.execution.engine import Engine
     from scheduler.execution.grid import Grid
     from scheduler.execution.keeping import Keeper
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from scheduler.execution.secret_files import SecretFiles
     from scheduler.execution.sites import Sites
     from scheduler.ports import Executor, IntensityStore, Policy
+    from scheduler.problem.learnt import Learnt
     from scheduler.records.evidence_files import EvidenceFiles
     from scheduler.records.state_folder import StateFolder
     from scheduler.records.store import Store
@@ -114,6 +117,40 @@ def grid(values: Settings, *, basis: str | None = None, year: int | None = None)
     )
 
 
+def other_grid(values: Settings, basis: Basis) -> Grid:
+    """The grid of what is shown beside a plan: marginal intensities where that is on averages, averages otherwise.
+
+    The setting `year` is of the plan's own basis; the newest year of the other one stands beside.
+    """
+    from scheduler.domain.basis import DEFAULT_BASIS, MARGINAL_BASIS
+
+    other = MARGINAL_BASIS if basis.signal == "average" else DEFAULT_BASIS
+    return replace(grid(values, basis=str(other)), year=None)
+
+
+def past_runs() -> Callable[[Job], Learnt | None]:
+    """What past runs of a job's name took, by the store; nothing where there is no store yet."""
+    folder = state_folder()
+
+    @functools.cache
+    def opened() -> Store:
+        """The store, opened once it is needed."""
+        from scheduler.records.store import open_store
+
+        return open_store(folder)
+
+    def of(job: Job) -> Learnt | None:
+        """What is known of one job that does not say."""
+        if job.duration is not None or not folder.database.exists():
+            return None
+        from scheduler.records.past_runs import learnt
+
+        with opened().reading() as tx:
+            return learnt(tx, job)
+
+    return of
+
+
 def shared_grid() -> Grid:
     """One grid a process and its settings, so that a table that many jobs were planned on is read once."""
     return _shared_grid(tuple((name, value.text) for name, value in sorted(settings().values.items())))
@@ -186,13 +223,17 @@ def placer(values: Settings, declared: Sequence[Cluster], *, basis: str | None =
     """Plans for stored jobs; on another basis than the settings' where one is given."""
     from scheduler.execution.placing import PlanningPlacer
 
+    on = grid(values, basis=basis)
     return PlanningPlacer(
         clusters={cluster.name: cluster for cluster in declared},
-        grid=grid(values, basis=basis),
+        grid=on,
         policies=policies(),
         default_slack=values.duration("default_slack"),
         home=values.text("home") or None,
         least_margin=values.duration("deadline_margin"),
+        past_runs=past_runs(),
+        other=other_grid(values, on.basis),
+        allow_opposed=values.flag("allow_opposed"),
     )
 
 

@@ -13,7 +13,7 @@ from intensity_sources.electricity_maps_rows import WHO
 from intensity_sources.web_json import parse_json
 from intensity_sources.web_line import Reply
 from intensity_sources.web_words import said
-from scheduler.domain.errors import NotCovered, SourceUnavailable
+from scheduler.domain.errors import NotCovered, SourceUnavailable, UnusableAnswer
 
 CREDENTIAL: Final = "ELECTRICITY_MAPS_TOKEN"
 """The name that the service's own documentation has for its credential is auth-token."""
@@ -30,7 +30,7 @@ class PlanLacks(NotCovered):
     """The plan behind the key does not reach an endpoint of a zone."""
 
 
-class BadRange(SourceUnavailable):
+class BadRange(UnusableAnswer):
     """A request that the service will not take as it is; a shorter range may do."""
 
 

@@ -18,7 +18,7 @@ from intensity_sources.points import Points, figures_of, times_of
 from intensity_sources.web_json import Members, instant, items, malformed, members
 from intensity_sources.web_words import one_line
 from scheduler.domain.basis import Basis
-from scheduler.domain.errors import NotCovered, SourceUnavailable
+from scheduler.domain.errors import NotCovered, UnusableAnswer
 
 WHO: Final = "electricity-maps"
 SIGNAL: Final = "carbon-intensity"
@@ -32,6 +32,8 @@ STEPS: Final[Mapping[str, timedelta]] = {
 EVERYTHING: Final = "*"
 """Stands in a zone's access list for every endpoint."""
 _UNSAID: Final[Members] = {"emissionFactorType": "lifecycle", "flowTraced": True, "temporalGranularity": "hourly"}
+_SILENT: Final = object()
+"""Stands for what an answer does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,7 @@ def parse_rows(answer: object, ask: Ask) -> Answer:
         rows: Sequence[object] = (whole,)
     else:
         rows = items(whole.get("history", whole.get("data")), "its list of rows", source=WHO)
-    cells = [_row(row, whole, ask) for row in rows]
+    cells = _rows(rows, whole, ask)
     estimated = [row.get("isEstimated") is not False or row.get("estimationMethod") is not None for row in cells]
     return Answer(
         points=Points(
@@ -95,7 +97,7 @@ def parse_rows(answer: object, ask: Ask) -> Answer:
 def parse_forecast(answer: object, ask: Ask) -> Answer:
     """The rows of a forecast and when it was issued; raises as `parse_rows` does."""
     whole = _of_the_zone(answer, ask)
-    cells = [_row(row, whole, ask) for row in items(whole.get("forecast"), "its forecast", source=WHO)]
+    cells = _rows(items(whole.get("forecast"), "its forecast", source=WHO), whole, ask)
     issued = whole.get("updatedAt")
     times = _starts(cells)
     return Answer(
@@ -139,17 +141,21 @@ def _of_the_zone(answer: object, ask: Ask) -> Members:
     return whole
 
 
-def _row(row: object, whole: Members, ask: Ask) -> Members:
-    """A row that has a time and a figure, and is what was asked for."""
-    cells = members(row, "a row", source=WHO)
-    if SIGNAL_FIELD not in cells or "datetime" not in cells:
+def _rows(rows: Sequence[object], whole: Members, ask: Ask) -> Sequence[Members]:
+    """Rows that have a time and a figure, and are what was asked for."""
+    cells = [members(row, "a row", source=WHO) for row in rows]
+    if not all(SIGNAL_FIELD in row and "datetime" in row for row in cells):
         raise malformed(WHO, f"a row has no {SIGNAL_FIELD} or no datetime")
-    if cells.get("zone", ask.zone) != ask.zone:
-        raise _other("zone", cells["zone"], ask.zone)
+    for told in (row.get("zone", ask.zone) for row in cells):
+        if told != ask.zone:
+            raise _other("zone", told, ask.zone)
     for name, asked in (("emissionFactorType", ask.factors), ("flowTraced", ask.flow_traced)):
-        told = cells.get(name, whole.get(name, _UNSAID[name]))
-        if type(told) is not type(asked) or told != asked:
-            raise _other(name, told, asked)
+        unsaid = whole.get(name, _SILENT)
+        for told in (row.get(name, unsaid) for row in cells):
+            if told is _SILENT and asked != _UNSAID[name]:
+                raise _unsaid(name, asked)
+            if told is not asked and told is not _SILENT and (type(told) is not type(asked) or told != asked):
+                raise _other(name, told, asked)
     return cells
 
 
@@ -169,9 +175,17 @@ def _step(whole: Members) -> timedelta:
     return step
 
 
-def _other(what: str, told: object, asked: object) -> SourceUnavailable:
+def _other(what: str, told: object, asked: object) -> UnusableAnswer:
     """The error for an answer to another question."""
-    return SourceUnavailable(
+    return UnusableAnswer(
         f"{WHO} answered with {what} {one_line(repr(told))}, asked for {asked!r}",
         hint="its answer would be another number under the same name, so it is not used; name another source",
+    )
+
+
+def _unsaid(what: str, asked: object) -> NotCovered:
+    """The error for an answer that may be to another question, because it does not say what it is of."""
+    return NotCovered(
+        f"{WHO} does not say that its answer is of {what} {asked!r}, so it counts as {_UNSAID[what]!r}",
+        hint="ask for average lifecycle consumption CO2e, or name another source",
     )

@@ -52,6 +52,13 @@ BASIS: Final = Basis(
 )
 
 
+WIDE: Final = (
+    f"{NAME}: the range is that of IPCC AR5's factors; its high end is of single reservoirs "
+    f"({FACTORS['hydraulique'].high:g} g/kWh of hydropower), so no saving here can stand out from it"
+)
+"""Said with every series."""
+
+
 class HydroQuebec:
     """The mix of Québec as a life-cycle intensity; needs no key.
 
@@ -113,6 +120,7 @@ class HydroQuebec:
             step=HOUR,
             credit=Provenance(name=self.card.title, licence=self.card.licence, attribution=self.card.attribution),
             retrieved_at=self._clock.now(),
+            notes=(WIDE,),
         )
 
         def at(level: Level) -> IntensitySeries:

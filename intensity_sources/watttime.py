@@ -177,10 +177,8 @@ class WattTime:
             answer = parse_forecast(fetch_forecast(call, want, horizon_h), want)
             return forecast_series(answer.points, self._label(zone, basis, want, [answer]), max(start, current), end)
 
-    def issues(
-        self, zone: str, basis: Basis, start: datetime, end: datetime, *, horizon_h: int = LONGEST_H
-    ) -> Sequence[IntensitySeries]:
-        """The forecasts issued in ``[start, end)``, each `horizon_h` [h] long, in order of their issue.
+    def issues(self, zone: str, basis: Basis, start: datetime, end: datetime) -> Sequence[IntensitySeries]:
+        """The forecasts issued in ``[start, end)``, each 72 hours long or what the region has, in order of their issue.
 
         Raises:
             NotCovered: the plan, the zone or the basis is not there.
@@ -193,12 +191,12 @@ class WattTime:
             want = self._want(call, zone, signal)
             found: dict[datetime, IntensitySeries] = {}
             for begin, last in chunks(start, end, LONGEST_ISSUES):
-                for answer in parse_issues(fetch_issues(call, want, begin, last, horizon_h), want):
+                for answer in parse_issues(fetch_issues(call, want, begin, last, LONGEST_H), want):
                     issued = answer.issued_at
                     if issued is None or not start <= issued < end or np.isnan(answer.points.g_per_kwh).all():
                         continue
                     label = self._label(zone, basis, want, [answer])
-                    reach = issued - HOUR, issued + (horizon_h + 1) * HOUR
+                    reach = issued - HOUR, issued + (LONGEST_H + 1) * HOUR
                     found[issued] = forecast_series(answer.points, label, *reach)
                 call.go_on()
             return [found[issued] for issued in sorted(found)]

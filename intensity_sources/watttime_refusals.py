@@ -8,7 +8,7 @@ from typing import Final
 from intensity_sources.watttime_rows import WHO
 from intensity_sources.web_line import Reply
 from intensity_sources.web_words import said
-from scheduler.domain.errors import NotCovered, SourceUnavailable
+from scheduler.domain.errors import NotCovered, SourceUnavailable, UnusableAnswer
 
 USERNAME: Final = "WATTTIME_USERNAME"
 PASSWORD: Final = "WATTTIME_PASSWORD"  # noqa: S105  # the name of the secret, not the secret
@@ -56,7 +56,7 @@ def refusal(reply: Reply, what: str) -> SourceUnavailable:
     if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
         return SourceUnavailable(told, hint="it takes 3,000 requests in 5 minutes and 100 logins: ask less often")
     if reply.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY):
-        return SourceUnavailable(told, hint=f"it does not take the question for {what}; check the region")
+        return UnusableAnswer(told, hint=f"it does not take the question for {what}; check the region")
     return SourceUnavailable(told, hint=_ELSE)
 
 

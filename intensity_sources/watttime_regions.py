@@ -53,7 +53,7 @@ class Regions:
             return self.located[zone]
         if zone not in self.named:
             raise NotCovered(
-                f"{WHO}: which of its regions {zone!r} is, is not known",
+                f"{WHO}: which of its regions {zone!r} is, no option regions or locations says",
                 hint=f"set its option regions to {zone}=REGION, or locations to {zone}=LATITUDE,LONGITUDE",
             )
         return self.named[zone]

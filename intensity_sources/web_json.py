@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final, NoReturn
 
 from intensity_sources.web_words import one_line
-from scheduler.domain.errors import InvalidInput, SourceUnavailable
+from scheduler.domain.errors import InvalidInput, UnusableAnswer
 from scheduler.domain.instant import parse_instant
 
 _HINT: Final = "its answers may have changed: look for a newer version of this tool, or name another source"
@@ -24,7 +24,7 @@ def parse_json(body: bytes, *, source: str) -> object:
     """What the body says.
 
     Raises:
-        SourceUnavailable: it is no JSON: a web page, cut off, or with a literal such as NaN that JSON has not.
+        UnusableAnswer: it is no JSON: a web page, cut off, or with a literal such as NaN that JSON has not.
     """
     try:
         value: object = json.loads(body, parse_constant=_no_number)
@@ -41,9 +41,9 @@ def parse_json(body: bytes, *, source: str) -> object:
     return value
 
 
-def malformed(source: str, why: str) -> SourceUnavailable:
+def malformed(source: str, why: str) -> UnusableAnswer:
     """The error for an answer that cannot be what was asked for."""
-    return SourceUnavailable(f"{source}: {one_line(why)}", hint=_HINT)
+    return UnusableAnswer(f"{source}: {one_line(why)}", hint=_HINT)
 
 
 def members(value: object, what: str, *, source: str) -> Members:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Final
 from urllib.parse import quote, quote_plus
 
-from scheduler.domain.errors import CarbonschedError, CredentialMissing
+from scheduler.domain.errors import CarbonschedError, CredentialMissing, InvalidInput
 from scheduler.ports import SourceSetup
 
 MASK: Final = "***"
@@ -77,9 +77,12 @@ def required_secret(setup: SourceSetup, name: str, *, source: str, where: str) -
         source: who needs it; where: a page that gives one out.
 
     Raises:
-        CredentialMissing: it is not set, or no request can carry it.
+        CredentialMissing: it is not set, may not be read, or no request can carry it.
     """
-    value = (setup.secret(name) or "").strip()
+    try:
+        value = (setup.secret(name) or "").strip()
+    except InvalidInput as exc:
+        raise CredentialMissing(f"{source} needs {name}: {exc.message}", hint=exc.hint) from None
     if not value:
         raise CredentialMissing(
             f"{source} needs {name}, which is not set",
@@ -102,7 +105,8 @@ def _forms(value: str) -> tuple[str, ...]:
     if len(value) < _SHORTEST:
         return ()
     spaced = " ".join(value.split())  # as an error's one line has it
-    forms = (value, spaced, quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1], html.escape(value))
+    urls = (quote(value), quote(value, safe=""), quote_plus(value))  # a slash may stay in a path
+    forms = (value, spaced, *urls, json.dumps(value)[1:-1], html.escape(value))
     return tuple(dict.fromkeys(map(_lower, forms)))
 
 

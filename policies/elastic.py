@@ -31,7 +31,8 @@ class Elastic:
         min_saving: least saving against carbon-aware that is worth another width, 0 [%].
 
     Guarantees:
-        Feasible whenever anything is; on the same forecast nothing at any listed width is cheaper.
+        Feasible whenever anything is; on the same forecast nothing at any listed width is cheaper, as for carbon-aware,
+        each width of a cluster counting as one.
     """
 
     name: ClassVar[str] = "elastic"

@@ -16,7 +16,6 @@ from scheduler.problem.narrow import at_home, in_one_piece
 from scheduler.problem.pause_resume import Thresholds, thresholds
 from scheduler.problem.problem import Problem
 from scheduler.problem.relax import infeasible
-from scheduler.problem.window import occupied_h
 
 LEAST_PCT: Final = 5.0
 MOST_PCT: Final = 95.0
@@ -30,11 +29,11 @@ class Threshold:
     """Decides each hour whether to run at home, by the current rate, the past weeks and the deadline alone.
 
     Notes:
-        not running: run if rate <= lo; running: go on if rate <= lo + B; with lo^2 + B (k - 1)/k lo = L U,
-        L and U the 5th and 95th percentile of the home's rate over the past four weeks, k the hours of work left and
-        B = U x (checkpoint + restart) what a pause costs at most. A wait ends at the next whole hour, when it decides
-        again; it waits only where the work still fits behind that. Of its placement only what lies before the next
-        decision binds. With under a day of known past it runs at once.
+        not running: run if rate <= lo; running: go on if rate <= lo + B; with lo^2 + B lo = L U, L and U the 5th and
+        95th percentile of the home's rate over the past four weeks, and B = U x (checkpoint + restart) what a pause
+        costs at most. A wait ends at the next whole hour, when it decides again; it waits only where the work still
+        fits behind that. Of its placement only what lies before the next decision binds. With under a day of known
+        past it runs at once.
         Two thresholds with a switching cost: Lechowicz et al., The Online Pause and Resume Problem, POMACS 7(3) 2023,
         DOI 10.1145/3626776.
 
@@ -43,9 +42,10 @@ class Threshold:
         interruptible: what a suspend costs; absent: once started it runs to its end, from lo = sqrt(L U) down.
 
     Guarantees:
-        Feasible whenever anything at home is. Where every rate stays within [L, U], home has room, slots are equal and
-        a pause costs B and no slot, it emits at most max(U / lo, 1 + B / L) times the offline optimum, and never more
-        than U / L times; beyond the percentiles, or where a pause takes up slots, nothing is promised but the deadline.
+        Feasible whenever anything at home is. Where L and U stay, every rate lies between them, home has room, slots
+        are equal and a pause costs B and no slot, it emits at most U / lo times the offline optimum at home; a job that
+        is not paused, U / L times. Beyond the percentiles, or where a pause takes up slots, nothing is promised but
+        the deadline.
     """
 
     name: ClassVar[str] = "threshold"
@@ -80,7 +80,7 @@ def _waits(problem: Problem, row: int) -> bool:
 
 
 def _rule(problem: Problem, row: int) -> Thresholds | None:
-    """The thresholds by the past of the home, for hours of work; None where too little is known of it."""
+    """The thresholds by the past of the home; None where too little is known of it."""
     assert problem.past is not None  # noqa: S101  # asked for by its needs
     rates, rules = problem.past.run_rate[row], problem.interruption
     known = rates[np.isfinite(rates)]
@@ -91,5 +91,4 @@ def _rule(problem: Problem, row: int) -> Thresholds | None:
         return None
     pauses = rules is not None and rules.max_suspends != 0
     pause_h = float(problem.surface.restart_h[row]) + rules.checkpoint_h if rules is not None else 0.0
-    units = max(1, math.ceil(float(occupied_h(problem)[row])))
-    return thresholds(least=least, most=most, pause=most * pause_h if pauses else math.inf, units=units)
+    return thresholds(least=least, most=most, pause=most * pause_h if pauses else math.inf)

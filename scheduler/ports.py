@@ -92,6 +92,7 @@ class IntensitySource(Protocol):
 
         Raises:
             NotCovered: it has no such zone, basis or hour; the hint lists what it has.
+            UnusableAnswer: it answered another question, or not as it should.
             SourceUnavailable: it could not be asked.
         """
 
@@ -107,6 +108,14 @@ class ForecastSource(IntensitySource, Protocol):
             NotCovered: it has no forecast for such a zone or basis; the hint lists what it has.
             SourceUnavailable: it could not be asked.
         """
+
+
+@runtime_checkable
+class IssueSource(ForecastSource, Protocol):
+    """A provider that also has its past forecasts, as they were issued."""
+
+    def issues(self, zone: str, basis: Basis, start: datetime, end: datetime) -> Sequence[IntensitySeries]:
+        """The forecasts issued in ``[start, end)``, in order of their issue; raises as `forecast` does."""
 
 
 @runtime_checkable
@@ -130,7 +139,7 @@ class Subject:
     basis: Basis
 
 
-Asked = Literal["history", "forecast"]
+Asked = Literal["history", "forecast", "issues"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +208,23 @@ class Policy(Protocol):
 
         Raises:
             Infeasible: nothing in the policy's reach keeps the constraints.
+        """
+
+
+Together = Callable[[Sequence[Problem]], Sequence[Placement | None]]
+"""Placements of several jobs on room that they share, None for one that finds none."""
+
+
+@runtime_checkable
+class FleetPolicy(Policy, Protocol):
+    """A policy whose jobs can be placed together, on room that they share."""
+
+    def place_many(self, problems: Sequence[Problem], together: Together) -> Sequence[Placement | None]:
+        """Where and when each job runs, None for one that is to be placed alone on what the others leave.
+
+        Args:
+            problems: the jobs, in order of their submission; the room of each is there for all of them.
+            together: what places jobs on shared room with the least emissions in all.
         """
 
 

@@ -65,12 +65,17 @@ class Basis:
 
 
 def parse_basis(text: str) -> Basis:
-    """The basis named by two to four words in order, such as ``average lifecycle consumption CO2e``."""
+    """The basis named by up to four words in order, such as ``average lifecycle consumption CO2e``.
+
+    ``marginal`` alone is the only kind of it that anyone publishes, direct CO2.
+    """
     words = text.replace("/", " ").replace("n a", "n/a").split()
     names = ("signal", "boundary", "flow", "gas")
     if not 1 <= len(words) <= len(names):
         raise InvalidInput(f"basis {text!r} is not understood", hint="write it as 'average lifecycle consumption CO2e'")
     given = dict(zip(names, words, strict=False))
+    if words == ["marginal"]:
+        return MARGINAL_BASIS
     if given["signal"] == "marginal" and "flow" not in given:
         given["flow"] = "n/a"
     return Basis(**given)  # type: ignore[arg-type]  # the words are checked against the closed sets on construction
@@ -78,3 +83,5 @@ def parse_basis(text: str) -> Basis:
 
 DEFAULT_BASIS = Basis()
 """Average, life-cycle, consumption-based CO2e: what a footprint is stated on unless told otherwise."""
+MARGINAL_BASIS = Basis(signal="marginal", boundary="direct", flow="n/a", gas="CO2")
+"""Marginal CO2 at the stack: the basis of WattTime's rates and of the yearly operating margins of UNFCCC/IFI."""

@@ -39,3 +39,9 @@ def format_duration(duration: timedelta) -> str:
         whole, fraction = divmod(left, 1_000_000)
         parts.append(f"{whole}.{fraction:06d}".rstrip("0") + "s" if fraction else f"{whole}s")
     return sign + "".join(parts)
+
+
+def whole_seconds(duration: timedelta) -> timedelta:
+    """A duration as people want to read it: to the second, unless it is shorter than one."""
+    second = timedelta(seconds=1)
+    return duration if abs(duration) < second else second * round(duration / second)

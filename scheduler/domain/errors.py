@@ -6,7 +6,8 @@
     ├── Infeasible                  3   no placement keeps every constraint
     ├── SourceUnavailable           4   an intensity source gave no usable answer
     │   ├── CredentialMissing       4   the source needs a secret that is not set
-    │   └── NotCovered              4   the source has no such zone, year or basis
+    │   ├── NotCovered              4   the source has no such zone, year or basis
+    │   └── UnusableAnswer          4   the source answered one question in a way that cannot be used
     ├── ClusterUnreachable          5   a cluster did not answer
     ├── ClusterRefused              1   a cluster answered no
     ├── StorageUnreachable          5   a place where checkpoints lie did not answer
@@ -71,6 +72,10 @@ class CredentialMissing(SourceUnavailable):
 
 class NotCovered(SourceUnavailable):
     """A source has no such zone, year, basis or hour; the hint lists what it has."""
+
+
+class UnusableAnswer(SourceUnavailable):
+    """What a source answered to one question cannot be what was asked for; what it says to others may be."""
 
 
 class ClusterUnreachable(CarbonschedError):

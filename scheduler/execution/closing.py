@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from scheduler.domain.errors import StorageUnreachable
-from scheduler.domain.job import Interruptible
 from scheduler.execution.lanes import Lanes
 from scheduler.execution.lookout import INFRASTRUCTURE, Lookout, View, planned_stop
 from scheduler.execution.placing import PlanningPlacer
@@ -50,7 +49,7 @@ class Closing:
         brought = await self._bring(view.job, segment, fence=False)
         worked = self.placer.worked(view.job, segment, outcome)
         asked_at = segment.stop_asked_at
-        planned = planned_stop(segment, (view.job.job.interruptible or Interruptible()).checkpoint)
+        planned = planned_stop(segment, view.job.job, view.plan)
         verdict = by_outcome(
             view.job,
             outcome,

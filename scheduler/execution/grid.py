@@ -6,6 +6,7 @@ kept and read from the store: reading never waits for a network, `freshen` does.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -23,12 +24,13 @@ from scheduler.domain.joining import joined, within
 from scheduler.execution.clock import SystemClock
 from scheduler.execution.freshness import whole_hour
 from scheduler.execution.keeping import Keeper
+from scheduler.execution.opened import Opened, file_stamp, with_whole_path
 from scheduler.execution.outlooks import HISTORY, Outlooks
 from scheduler.execution.references import Reference, one_source, parse_reference
 from scheduler.execution.windows import Found, Window
 from scheduler.planning.forecasting.deviations import Deviations
 from scheduler.planning.forecasting.outlook import Outlook
-from scheduler.ports import Clock, ForecastSource, IntensitySource, SourceSetup, Subject
+from scheduler.ports import Clock, ForecastSource, IntensitySource, Subject
 
 TABLE: Final = "csv-file"
 STATIC: Final = "static-tables"
@@ -62,7 +64,7 @@ class Grid:
     clock: Clock = field(default_factory=SystemClock)
     keeper: Keeper | None = None
     outlooks: Outlooks | None = None
-    _opened: dict[tuple[tuple[str, str], ...], IntensitySource] = field(default_factory=dict)
+    _opened: Opened = field(default_factory=Opened)
 
     def reference(self, table: str | None) -> dict[str, str]:
         """What to write down so that the same sources are opened again: a table, the chains, or the yearly tables.
@@ -82,7 +84,7 @@ class Grid:
             return one_source(STATIC, year, self.basis).text()
         for name in (*self.chains.names(), *self.options):
             self.sources.named(name)
-        options = {name: _absolute(given) for name, given in self.options.items()}
+        options = {name: with_whole_path(given) for name, given in self.options.items()}
         options[STATIC] = {**year, **options.get(STATIC, {})}
         return Reference(chains=self.chains, options=options, basis=self.basis).text()
 
@@ -140,7 +142,7 @@ class Grid:
     def stamp(self, reference: Mapping[str, str]) -> tuple[str, ...]:
         """What changes when there is something newer to plan on: a file was written, or a provider said more."""
         said = parse_reference(reference)
-        files = [text for name in said.names for text in _file_stamp(self._options(said, name)).values()]
+        files = [text for name in said.names for text in file_stamp(self._options(said, name)).values()]
         keeps = self.keeper is not None and not all(self._is_local(name) for name in said.names)
         return (*files, str(self.keeper.stamp())) if keeps and self.keeper is not None else tuple(files)
 
@@ -232,7 +234,7 @@ class Grid:
                 share = "" if all_of_it else f" for {before_h - left_h:.4g} of {window.hours_h:.4g} h"
                 notes.append(f"{name} stands in{share}, because {'; '.join(missed)}")
             elif why and found:
-                notes.append(f"what {name} said before is used, because {why}")
+                notes.append(f"what {name} has is used, although {why}")
             if left_h <= 0:
                 break
             then = " that was known then" if window.known_at else ""
@@ -246,15 +248,17 @@ class Grid:
 
     def _part(self, said: Reference, name: str, zone: str, window: Window) -> tuple[list[IntensitySeries], str]:
         """What one source knows, by rank, and what stands in its way."""
+        subject = Subject(source=name, zone=zone, basis=said.basis)
         try:
             source = self._open(said, name)
             if source.card.local:
                 return [source.series(zone, said.basis, window.start, window.end)], ""
-        except (CredentialMissing, NotCovered) as exc:
+        except NotCovered as exc:
             return [], exc.message
+        except CredentialMissing as exc:  # what it said while it had its key is still there
+            return [] if self.keeper is None else self._kept(self.keeper, subject, window), exc.message
         if self.keeper is None:
             return [], f"{name} is not asked here"
-        subject = Subject(source=name, zone=zone, basis=said.basis)
         found = self._kept(self.keeper, subject, window)
         forecasts = window.looks_ahead and isinstance(source, ForecastSource)
         trouble = self.keeper.trouble(subject, "forecast") if forecasts else ""
@@ -285,6 +289,7 @@ class Grid:
             self.keeper.freshen_forecast(subject, source)
             forecast = self.keeper.forecast(subject, now, window.end)
             if self.outlooks is not None:
+                self.keeper.freshen_issues(subject, source)
                 since, past_too = min(since, now - HISTORY), True
             elif forecast is None or forecast.start > max(window.start, now):
                 since, past_too = min(since, now - _HOUR), True
@@ -298,13 +303,7 @@ class Grid:
     def _open(self, said: Reference, name: str) -> IntensitySource:
         """The source, connected again where its file or its options have changed."""
         options = self._options(said, name)
-        if "path" in options and not Path(options["path"]).exists():
-            raise InvalidInput(f"the intensity table {options['path']} is gone", hint="put it back where it was")
-        key = tuple(sorted({"source": name, **options, **_file_stamp(options)}.items()))
-        if key not in self._opened:
-            setup = SourceSetup(options=options, secret=self.secret, clock=self.clock)
-            self._opened[key] = self.sources.named(name).connect(setup)
-        return self._opened[key]
+        return self._opened.source(self.sources, name, options, secret=self.secret, clock=self.clock)
 
     def _options(self, said: Reference, name: str) -> dict[str, str]:
         """The options of a source: those of the settings, under those that were written down."""
@@ -312,17 +311,12 @@ class Grid:
 
     def _newest(self) -> int:
         """The newest year that the static tables have on the basis, or on any where they do not have it."""
-        rows = StaticTables().rows()
-        years = [row.year for row in rows if row.basis == self.basis]
-        return max(years or [row.year for row in rows])
+        return _newest_year(self.basis)
 
 
-def _absolute(options: Mapping[str, str]) -> dict[str, str]:
-    """Options with a file's path as every folder reads it."""
-    return {name: str(Path(text).expanduser().absolute()) if name == "path" else text for name, text in options.items()}
-
-
-def _file_stamp(options: Mapping[str, str]) -> dict[str, str]:
-    """When the file of a source was written, for one that has a file."""
-    path = Path(options["path"]) if "path" in options else None
-    return {} if path is None or not path.exists() else {"mtime_ns": str(path.stat().st_mtime_ns)}
+@functools.cache
+def _newest_year(basis: Basis) -> int:
+    """The same, read once: the tables come with the program."""
+    rows = StaticTables().rows()
+    years = [row.year for row in rows if row.basis == basis]
+    return max(years or [row.year for row in rows])

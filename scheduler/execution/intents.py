@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from scheduler.domain.cluster import Cluster
+from scheduler.domain.errors import ClusterRefused, InvalidInput, StoreError
 from scheduler.execution.lanes import Lanes
 from scheduler.execution.launching import Launcher
 from scheduler.execution.lookout import Lookout, View
@@ -68,6 +69,7 @@ class Intents:
             tx.add_segment(row)
             tx.set_job(job.id, state=JobState.LAUNCHING, reason="")
             tx.add_event(job.id, now, "launching", f"segment {n}, attempt {attempt}, on {ahead.cluster}")
+        self.lookout.leases.intended(row.sid)
         return True
 
     async def submit(self, job: JobRow, segment: SegmentRow) -> bool:
@@ -78,7 +80,13 @@ class Intents:
         def work() -> None:
             """Send it."""
             with self.lookout.circuits.asking(segment.cluster):
-                site.executor.submit(launch)
+                lost = self.lookout.leases.sent(segment)
+                try:
+                    site.executor.submit(launch)
+                except (ClusterRefused, InvalidInput, StoreError):  # each says that nothing is on its way
+                    if not lost:
+                        self.lookout.leases.refused(segment)
+                    raise
 
         await self.lanes.ask(segment.cluster, work)
         return False

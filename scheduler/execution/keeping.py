@@ -11,39 +11,33 @@ import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import numpy as np
 
-from scheduler.domain.errors import CredentialMissing, NotCovered, SourceUnavailable
-from scheduler.domain.instant import to_the_second
+from scheduler.domain.errors import SourceUnavailable, UnusableAnswer
 from scheduler.domain.intensity import IntensitySeries
 from scheduler.domain.joining import within
 from scheduler.execution.freshness import Span, due, whole_hour
-from scheduler.ports import Asked, Check, Clock, ForecastSource, IntensitySource, IntensityStore, Subject
+from scheduler.execution.past_issues import PATIENCE_S, unasked
+from scheduler.execution.pauses import Pauses
+from scheduler.planning.forecasting.hourly import NEAREST_H
+from scheduler.planning.forecasting.issue_features import BIAS_ISSUES
+from scheduler.ports import Asked, Check, Clock, ForecastSource, IntensitySource, IntensityStore, IssueSource, Subject
 
 REACH: Final = timedelta(hours=72)
 """How far ahead a forecast is asked for, whatever a job needs: the furthest that Electricity Maps and WattTime go."""
-_FIRST_PAUSE_S: Final = 60.0
-"""A source that failed is left alone for so long, twice as long after each further failure. [s]"""
-_LONGEST_PAUSE_S: Final = 3600.0
-"""At most. [s]"""
+FETCHED_WITHIN: Final = timedelta(minutes=2)
+"""A decision notes its moment, then asks: what a provider says that tells no time of issue is a little younger."""
 _LOOK_S: Final = 1.0
 """How long what was read counts before one looks whether another process has stored something. [s]"""
+_ISSUE: Final = timedelta(minutes=5)
+"""Between two issues of the provider that issues most often, WattTime."""
 _MOST_READ: Final = 512
 """Series that are held in memory."""
 _UNSETTLED_BACK: Final = timedelta(days=400)
 """How far back figures that are no observation are asked for again."""
-
-
-@dataclass(slots=True)
-class _Pause:
-    """A source that is left alone after a failure."""
-
-    until_s: float
-    length_s: float
-    reason: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,21 +53,25 @@ class Keeper:
     store: Callable[[], IntensityStore]
     clock: Clock
     refresh: timedelta
+    _pauses: Pauses = field(init=False)
     _opened: IntensityStore | None = None
-    _pauses: dict[str, _Pause] = field(default_factory=dict)
     _asked_at: dict[Subject, datetime] = field(default_factory=dict)
+    _issues_at: dict[Subject, datetime] = field(default_factory=dict)
     _looked_at: dict[tuple[Subject, datetime, datetime], datetime] = field(default_factory=dict)
-    _refused: dict[tuple[Subject, Asked], tuple[float, str]] = field(default_factory=dict)
     _read: dict[tuple[object, ...], IntensitySeries | None] = field(default_factory=dict)
     _stamp: int = -1
     _looked_s: float = float("-inf")
     _guard: threading.RLock = field(default_factory=threading.RLock)
     _flights: dict[tuple[Subject, Asked], threading.Lock] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Nobody is left alone yet."""
+        self._pauses = Pauses(clock=self.clock, refresh=self.refresh)
+
     def freshen_history(self, subject: Subject, source: IntensitySource, start: datetime, end: datetime) -> None:
         """Ask for what is missing or stale of the past in ``[start, end)``; what goes wrong is remembered."""
         with self._flight(subject, "history"):
-            if not self._may_ask(subject, "history"):
+            if not self._pauses.may_ask(subject, "history"):
                 return
             now = self.clock.now()
             key = (subject, whole_hour(start), whole_hour(end, up=True))
@@ -92,12 +90,31 @@ class Keeper:
             return
         with self._flight(subject, "forecast"):
             now = self.clock.now()
-            if self._is_fresh(subject, now) or not self._may_ask(subject, "forecast"):
+            if self._is_fresh(subject, now) or not self._pauses.may_ask(subject, "forecast"):
                 return
             start = whole_hour(now)
             with self._noting(subject, "forecast"):
                 found = source.forecast(subject.zone, subject.basis, start, start + REACH)
                 self._keep(subject, "forecast", found, Check(start=start, end=start + REACH, at=now))
+
+    def freshen_issues(self, subject: Subject, source: IntensitySource) -> None:
+        """Ask for past forecasts that nobody kept, a few at a time; where there are none it is not asked for long."""
+        if not isinstance(source, IssueSource):
+            return
+        with self._flight(subject, "issues"):
+            now, until_s = self.clock.now(), self.clock.monotonic_s() + PATIENCE_S
+            for moment in self._issues_due(subject, now):
+                try:
+                    found = source.issues(subject.zone, subject.basis, moment, moment + _ISSUE)
+                except SourceUnavailable as exc:
+                    self._pauses.refuse(subject, "issues", exc)
+                    return
+                check = Check(start=moment, end=moment + _ISSUE, at=now)
+                for issue in found:
+                    self._keep(subject, "issues", issue, check)
+                self._kept().noted(subject, "issues", check)
+                if self.clock.monotonic_s() >= until_s:
+                    return
 
     def history(
         self, subject: Subject, start: datetime, end: datetime, known_at: datetime | None = None
@@ -108,8 +125,8 @@ class Keeper:
         return self._remembered(key, lambda: store.history(subject, start, end, known_at=known_at))
 
     def forecast(self, subject: Subject, now: datetime, end: datetime) -> IntensitySeries | None:
-        """The newest forecast, of those issued by `now`, that reaches past it."""
-        since = whole_hour(now)
+        """The newest forecast, of those issued by `now` or fetched for it, that reaches past it."""
+        since, by = whole_hour(now), now + FETCHED_WITHIN
 
         def read(issued_by: datetime | None = None) -> IntensitySeries | None:
             """The newest issue, or that of an instant."""
@@ -117,8 +134,8 @@ class Keeper:
             return issues[-1] if issues else None
 
         newest = self._remembered((subject, "forecast", since), read)
-        if newest is not None and newest.issued_at is not None and newest.issued_at > now:
-            newest = read(now)
+        if newest is not None and newest.issued_at is not None and newest.issued_at > by:
+            newest = read(by)
         return None if newest is None else within(newest, since, end)
 
     def issues(
@@ -129,9 +146,7 @@ class Keeper:
 
     def trouble(self, subject: Subject, asked: Asked) -> str:
         """Why the source could not be asked last, or what it refused; empty where nothing is wrong."""
-        with self._guard:
-            pause, refused = self._pauses.get(subject.source), self._refused.get((subject, asked))
-        return pause.reason if pause else refused[1] if refused else ""
+        return self._pauses.trouble(subject, asked)
 
     def stamp(self) -> int:
         """A number that rises when something new was kept, by whichever process."""
@@ -147,6 +162,21 @@ class Keeper:
                 self._asked_at[subject] = asked
         return asked is not None and now - asked < self.refresh
 
+    def _issues_due(self, subject: Subject, now: datetime) -> list[datetime]:
+        """The past issues to ask for; none where that was looked at, or asked, within `refresh`."""
+        checks = self._kept().checks(subject, "issues")
+        looked = max([check.at for check in checks] + [self._issues_at.get(subject, datetime.min.replace(tzinfo=UTC))])
+        if now - looked < self.refresh or not all(
+            self._pauses.may_ask(subject, asked) for asked in ("forecast", "issues")
+        ):
+            return []
+        self._issues_at[subject] = now
+        hours = {(now.hour + away) % 24 for away in range(-NEAREST_H, NEAREST_H + 1)}
+        kept = self._kept().forecasts(
+            subject, now - timedelta(days=BIAS_ISSUES + 1), now + REACH, issued_by=now, hours=hours
+        )
+        return unasked(now, kept, checks)
+
     def _due(self, subject: Subject, start: datetime, end: datetime, now: datetime) -> list[Span]:
         """The stretches to be asked for."""
         checks = self._kept().checks(subject, "history")
@@ -159,7 +189,7 @@ class Keeper:
     def _keep(self, subject: Subject, asked: Asked, found: IntensitySeries, check: Check) -> None:
         """Store an answer and that it was asked for; one to another question is refused."""
         if (found.zone, found.basis) != (subject.zone, subject.basis):
-            raise SourceUnavailable(
+            raise UnusableAnswer(
                 f"{subject.source} answered for {found.zone} on '{found.basis}' when asked for {subject.zone}",
                 hint="tell its maintainers; nothing of it was kept",
             )
@@ -170,31 +200,15 @@ class Keeper:
             self._looked_s = float("-inf")
             if asked == "forecast":
                 self._asked_at[subject] = check.at
-            self._pauses.pop(subject.source, None)
-            self._refused.pop((subject, asked), None)
+        self._pauses.end(subject, asked)
 
     @contextmanager
     def _noting(self, subject: Subject, asked: Asked) -> Iterator[None]:
         """Remember what a source refuses, and leave one alone that is down."""
         try:
             yield
-        except (NotCovered, CredentialMissing) as exc:
-            until_s = self.clock.monotonic_s() + self.refresh.total_seconds()
-            with self._guard:
-                self._refused[subject, asked] = (until_s, exc.message)
         except SourceUnavailable as exc:
-            with self._guard:
-                before = self._pauses.get(subject.source)
-                length_s = min(_LONGEST_PAUSE_S, 2 * before.length_s) if before else _FIRST_PAUSE_S
-                reason = f"{exc.message} (asked {to_the_second(self.clock.now())})"
-                self._pauses[subject.source] = _Pause(self.clock.monotonic_s() + length_s, length_s, reason)
-
-    def _may_ask(self, subject: Subject, asked: Asked) -> bool:
-        """Whether neither the source is left alone nor the question was refused a moment ago."""
-        now_s = self.clock.monotonic_s()
-        with self._guard:
-            pause, refused = self._pauses.get(subject.source), self._refused.get((subject, asked))
-        return (pause is None or now_s >= pause.until_s) and (refused is None or now_s >= refused[0])
+            self._pauses.note(subject, asked, exc)
 
     @contextmanager
     def _flight(self, subject: Subject, asked: Asked) -> Iterator[None]:

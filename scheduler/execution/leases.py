@@ -28,9 +28,14 @@ _TELLING: Final = timedelta(seconds=5)
 
 @dataclass(slots=True)
 class _Known:
-    """What this process knows of a segment's times: first asked, first seen over, last seen alive, end as told."""
+    """What this process knows of a segment's times: first asked, first seen over, last seen alive, end as told.
+
+    Args:
+        unsent: whether no request of its launch was ever on the way without being refused.
+    """
 
     asked_s: float
+    unsent: bool = False
     over_s: float | None = None
     alive_at: datetime | None = None
     told: datetime | None = None
@@ -67,9 +72,23 @@ class Leases:
         """Drop what is known of a segment that is closed."""
         self._known.pop(live.sid, None)
 
+    def intended(self, sid: str) -> None:
+        """Note that this process itself wrote an intent: nobody has sent it yet."""
+        self._known[sid] = _Known(asked_s=self.clock.monotonic_s(), unsent=True)
+
+    def sent(self, live: SegmentRow) -> bool:
+        """Note that a launch is handed to its cluster now; whether one may have been on the way before."""
+        known = self._of(live)
+        before, known.unsent = not known.unsent, False
+        return before
+
+    def refused(self, live: SegmentRow) -> None:
+        """Note that the only launch that was ever handed over was refused, and is not on its way."""
+        self._of(live).unsent = True
+
     def may_land(self, live: SegmentRow) -> bool:
         """Whether a launch whose answer was lost may still reach the cluster."""
-        return self._watched(live) < _MAY_LAND
+        return not self._of(live).unsent and self._watched(live) < _MAY_LAND
 
     def pending_long(self, job: JobRow, live: SegmentRow) -> bool:
         """Whether a launch has had longer than any start takes."""

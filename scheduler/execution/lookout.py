@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from scheduler.domain.job import Interruptible
+from scheduler.domain.job import Interruptible, Job
 from scheduler.domain.placement import Segment
 from scheduler.execution.circuits import Circuits
 from scheduler.execution.harvest import Harvester
@@ -128,7 +128,7 @@ class Lookout:
         elif answer.seen in TERMINAL:
             self.leases.over(live)
         expected = self._expected(stored.job, live, answer)
-        situation = self._busy(stored.job, live, answer, sent=live.sid in stops_sent)
+        situation = self._busy(stored, live, answer, sent=live.sid in stops_sent)
         return View(
             job=stored.job, plan=stored.plan, segments=segments, ahead=_ahead(stored), observation=answer.observation,
             situation=replace(situation, end_moved=expected is not None), outcome=answer.outcome,
@@ -144,7 +144,7 @@ class Lookout:
         pause = job.job.interruptible
         if pause is None or pause.save != "periodic" or live.phase != "granted":
             return
-        now, by_plan = self.clock.now(), planned_stop(live, pause.checkpoint)
+        now, by_plan = self.clock.now(), planned_stop(live, job.job, stored.plan)
         due = now if job.wanted == "hold" else by_plan
         if job.wanted == "cancel" or live.stop_asked_at is not None or due is None or now < due:
             self._watches.pop(live.sid, None)  # also where a hold was taken back
@@ -158,8 +158,9 @@ class Lookout:
         due = stale = False
         wake = _NEVER if job.state == JobState.HELD and job.wanted == "hold" else None
         if waits and plan is not None and ahead is not None:
-            due = now >= ahead.start
-            look = ahead.start if due else self._next_look(job, plan, stored.segments, ahead)
+            again = plan.next_decision or _NEVER
+            due = ahead.start <= now < again
+            look = ahead.start if due else min(again, self._next_look(job, plan, stored.segments, ahead))
             stale = not due and look <= now
             wake = look if job.wanted == "run" and look > now else None
         return View(
@@ -167,10 +168,10 @@ class Lookout:
             situation=Situation(state=job.state, wanted=job.wanted, start_due=due, plan_stale=stale),
         )  # fmt: skip
 
-    def _busy(self, job: JobRow, live: SegmentRow, answer: Answer, *, sent: bool) -> Situation:
+    def _busy(self, stored: StoredJob, live: SegmentRow, answer: Answer, *, sent: bool) -> Situation:
         """The situation of a job whose segment may be on a cluster."""
-        now, pause = self.clock.now(), job.job.interruptible or Interruptible()
-        awaits, in_vain = self._save(job, live, answer, pause)
+        job, stop_at = stored.job, planned_stop(live, stored.job.job, stored.plan)
+        awaits, in_vain = self._save(job, live, answer, job.job.interruptible or Interruptible())
         return Situation(
             state=job.state,
             wanted=job.wanted,
@@ -178,7 +179,7 @@ class Lookout:
             seen=answer.seen,
             outcome=answer.outcome,
             stop_sent=sent,
-            stop_due=_stop_due(live, now, pause.checkpoint),
+            stop_due=live.stop_asked_at is not None or (stop_at is not None and self.clock.now() >= stop_at),
             awaits_save=awaits,
             no_save=in_vain,
             restarted=answer.restarted,
@@ -282,21 +283,14 @@ def next_segment(plan: PlanRow, segments: Sequence[SegmentRow]) -> Segment | Non
     return stretches[done] if done < len(stretches) else None
 
 
-def planned_stop(segment: SegmentRow, checkpoint: timedelta) -> datetime | None:
-    """When the plan asks the segment to stop, so that its save ends in time; None for the last one."""
-    return None if segment.is_last else segment.planned_end - checkpoint
+def planned_stop(segment: SegmentRow, job: Job, plan: PlanRow | None) -> datetime | None:
+    """When its plan asks the segment to stop, so that its save ends in time; None for the last one."""
+    return None if segment.is_last or plan is None else segment.planned_end - plan.saves_in(job)
 
 
 def _ahead(stored: StoredJob) -> Segment | None:
     """The stretch of a job's plan that comes next."""
     return None if stored.plan is None else next_segment(stored.plan, stored.segments)
-
-
-def _stop_due(segment: SegmentRow, now: datetime, checkpoint: timedelta) -> bool:
-    """Whether the plan suspends the segment by now, its save included, or a stop was asked for before."""
-    stop_at = planned_stop(segment, checkpoint)
-    by_plan = stop_at is not None and now >= stop_at
-    return by_plan or segment.stop_asked_at is not None
 
 
 def _never_ran(observation: Observation) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,7 +17,7 @@ import numpy as np
 from scheduler.domain.errors import NotCovered
 from scheduler.domain.intensity import IntensitySeries
 from scheduler.execution.freshness import whole_hour
-from scheduler.execution.keeping import REACH, Keeper
+from scheduler.execution.keeping import FETCHED_WITHIN, REACH, Keeper
 from scheduler.execution.windows import Window
 from scheduler.planning.forecasting.deviations import Deviations, deviations
 from scheduler.planning.forecasting.hourly import NEAREST_H
@@ -71,7 +71,9 @@ class Outlooks:
         if history is None or _known(history) < LEAST:
             return None
         near = {(first.hour + hours) % 24 for hours in range(-NEAREST_H, NEAREST_H + 1)}
-        issues = self.keeper.issues(subject, first - HISTORY, first + REACH, issued_by=now, hours=near)
+        by = now + FETCHED_WITHIN if known_at is None else now
+        kept = self.keeper.issues(subject, first - HISTORY, first + REACH, issued_by=by, hours=near)
+        issues = [replace(each, issued_at=min(each.issued_at or now, now)) for each in kept]
         try:
             return forecast(history, now, until, issues=issues)
         except NotCovered:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.errors import Infeasible
+from scheduler.domain.intensity import IntensitySeries
 from scheduler.domain.job import Interruptible, Job
 from scheduler.domain.placement import Segment
 from scheduler.execution.grid import Grid
 from scheduler.execution.windows import Found
 from scheduler.planning.document import as_json
 from scheduler.planning.plan import NoPlan, Plan
-from scheduler.planning.planner import make_plan
+from scheduler.planning.planner import decides_again, make_plan
 from scheduler.planning.situation import Situation
 from scheduler.ports import Policy
+from scheduler.problem.candidates import duration_on
 from scheduler.problem.feasible import violations
+from scheduler.problem.learnt import Learnt
 from scheduler.problem.limits import horizon
+from scheduler.problem.past import PAST
 from scheduler.problem.pricing import price
 from scheduler.problem.refit import refit
 from scheduler.records.evidence import Outcome
@@ -34,6 +38,10 @@ _HYSTERESIS_SHARE: Final = 0.02
 """Least gain for which a feasible plan is replaced, as a share of its emissions [-]; this project's choice."""
 _HYSTERESIS_KG: Final = 0.05
 """The same in absolute terms. [kg]"""
+_SOONER: Final = timedelta(minutes=10)
+"""An end that is earlier by more is worth a change that costs nothing."""
+_SAME_KG: Final = 1e-9
+"""Two sums of one cost differ by less. [kg]"""
 _LATE_ROOM: Final = timedelta(days=30)
 """How far ahead room is looked for, for a job that can no longer keep its deadline."""
 _LATE_POLICY: Final = "lowest-carbon-region"
@@ -56,6 +64,8 @@ class PlanningPlacer:
         default_slack: of a job that states neither deadline nor slack.
         home: the operator's home for every job, None to follow the job.
         least_margin: kept free before a deadline, or 2 % of the time to it where that is more.
+        past_runs: what past runs of a job's name took, for one that states no duration.
+        other: intensities on another basis, priced beside; allow_opposed: whether a job moves to where those oppose.
     """
 
     clusters: Mapping[str, Cluster]
@@ -64,6 +74,9 @@ class PlanningPlacer:
     default_slack: timedelta
     home: str | None
     least_margin: timedelta
+    past_runs: Callable[[Job], Learnt | None] = field(default=lambda _job: None)
+    other: Grid | None = None
+    allow_opposed: bool = False
 
     def submitted(self, job: Job, reference: Mapping[str, str], *, now: datetime, taken: Sequence[Segment]) -> Placed:
         """The first plan of a job.
@@ -71,7 +84,7 @@ class PlanningPlacer:
         Raises:
             Infeasible: nothing keeps its deadline; the hint says what to relax.
         """
-        return self._plan(self._situation(job, reference, now=now, submitted_at=now, taken=taken))
+        return self._plan(self._situation(job, reference, now=now, submitted_at=now, taken=taken), explain=True)
 
     def place(self, row: JobRow, past: Sequence[SegmentRow], *, now: datetime, taken: Sequence[Segment]) -> Placed:
         """A plan for what is left of the job: anywhere it is allowed, as soon as it can, once it is late."""
@@ -104,8 +117,12 @@ class PlanningPlacer:
 
         Notes:
             A feasible incumbent is replaced where E_old - E_new > max(2 % of E_old, 0.05 kg), on the job's
-            objective; restarts, holds and transfers are in both prices.
+            objective; restarts, holds and transfers are in both prices. Also where the new plan costs no more and
+            ends over ten minutes earlier, as when room came free on a grid that does not vary. A policy without
+            forecast decides anew.
         """
+        if decides_again(self.policies.get(row.job.policy)):
+            return self.place(row, past, now=now, taken=taken)
         moments = [moment for stretch in ahead for moment in (stretch.start, stretch.end)]
         situation = replace(self._again(row, past, now=now, taken=taken), moments=moments)
         try:
@@ -118,17 +135,21 @@ class PlanningPlacer:
             return placed
         old = price(problem, kept).objective_kg(problem.objective)
         new = placed.plan.chosen.prices["central"].objective_kg(problem.objective)
-        return placed if old - new > max(_HYSTERESIS_SHARE * old, _HYSTERESIS_KG) else None
+        sooner = kept.finish - placed.plan.chosen.placement.finish > _SOONER and new - old <= _SAME_KG
+        return placed if sooner or old - new > max(_HYSTERESIS_SHARE * old, _HYSTERESIS_KG) else None
 
     def whole(self, job: Job, segment: SegmentRow) -> timedelta | None:
         """One uninterrupted run of the job at the width and on the GPUs of a segment; None where nobody knows."""
-        stated = job.duration_on(self.clusters[segment.cluster].gpu.model)
+        stated = duration_on(job, self.clusters[segment.cluster], self._learnt(job))
         speed = job.elastic.speedup.get(segment.gpus, 1.0) if job.elastic is not None else 1.0
         return None if stated is None else stated / speed
 
     def freshen(self, reference: Mapping[str, str], until: datetime, *, now: datetime) -> object:
         """Have the grid ask its providers for what is missing; what changes when plans may come out differently."""
-        self.grid.freshen(reference, [cluster.zone for cluster in self.clusters.values()], now, until)
+        zones = [cluster.zone for cluster in self.clusters.values()]
+        self.grid.freshen(reference, zones, now, until)
+        if self.other is not None:
+            self.other.freshen(self.other.reference(None), zones, now, until)
         return self.grid.stamp(reference)
 
     def worked(self, row: JobRow, segment: SegmentRow, outcome: Outcome) -> float:
@@ -145,8 +166,10 @@ class PlanningPlacer:
         """The situation of what is left of a stored job."""
         saved = [segment for segment in past if segment.end == "suspended"]
         pairs = itertools.pairwise(saved)
+        promised = {"deadline": row.deadline_at}  # what is learnt since moves no promise
+        job = row.job if row.job.duration is not None or row.job.deadline else row.job.model_copy(update=promised)
         return replace(
-            self._situation(row.job, row.intensity, now=now, submitted_at=row.submitted_at, taken=taken),
+            self._situation(job, row.intensity, now=now, submitted_at=row.submitted_at, taken=taken),
             operator_home=row.counterfactual["home"],
             resumed_from=saved[-1].cluster if saved else None,
             suspends_done=max(0, len(saved) - 1),
@@ -165,7 +188,8 @@ class PlanningPlacer:
     ) -> Situation:
         """What a plan is made from."""
         declared = tuple(self.clusters.values())
-        until = horizon(job, submitted_at, default_slack=self.default_slack)
+        learnt, zones = self._learnt(job), [cluster.zone for cluster in declared]
+        until = horizon(job, submitted_at, default_slack=self.default_slack, learnt=learnt)
         margin = max(self.least_margin, (until - now) * _MARGIN_SHARE)
         found = self._found(job, reference, now, max(until, now + _HOUR), promised=now > submitted_at)
         return Situation(
@@ -173,13 +197,36 @@ class PlanningPlacer:
             clusters=declared,
             intensity=found.series,
             lacking=found.lacking,
-            may_come=self.grid.may_come(reference, [c.zone for c in declared], now, max(until, now + _HOUR)),
+            may_come=self.grid.may_come(reference, zones, now, max(until, now + _HOUR)),
+            history=self._history(job, reference, zones, now),
+            other=self._other(zones, now, max(until, now + _HOUR)),
+            allow_opposed=self.allow_opposed,
             now=now,
             submitted_at=submitted_at,
             operator_home=self.home,
             default_slack=self.default_slack,
             deadline_margin=margin,
+            learnt=learnt,
             reservations=taken,
+        )
+
+    def _learnt(self, job: Job) -> Learnt | None:
+        """What past runs took, for a job that states no duration."""
+        return self.past_runs(job) if job.duration is None else None
+
+    def _history(
+        self, job: Job, reference: Mapping[str, str], zones: Sequence[str], now: datetime
+    ) -> Mapping[str, IntensitySeries] | None:
+        """What was observed in the weeks before, for a policy that looks at nothing else."""
+        named = self.policies.get(job.policy)
+        if named is None or "history" not in named.needs:
+            return None
+        return self.grid.ahead(reference, zones, now - PAST, now, now).series
+
+    def _other(self, zones: Sequence[str], now: datetime, until: datetime) -> Mapping[str, IntensitySeries] | None:
+        """What lies ahead on the other basis."""
+        return (
+            None if self.other is None else self.other.ahead(self.other.reference(None), zones, now, until, now).series
         )
 
     def _found(
@@ -195,16 +242,18 @@ class PlanningPlacer:
         zones = [cluster.zone for cluster in self.clusters.values()]
         return self.grid.to_plan_on(reference, zones, now, until, now, at_no_price=blind or promised)
 
-    def _plan(self, situation: Situation, policy: str | None = None) -> Placed:
-        """A plan with the clusters as declared beside it, so that accounts never depend on a file that changed."""
-        plan = make_plan(situation, self.policies, policy)
+    def _plan(self, situation: Situation, policy: str | None = None, *, explain: bool = False) -> Placed:
+        """A plan, and beside it the clusters as declared and how early a stop is asked for: both may change later."""
+        plan = make_plan(situation, self.policies, policy, explain=explain)
         if isinstance(plan, NoPlan):
             raise Infeasible(plan.message, hint="; ".join(plan.relax) or "relax the job's constraints")
+        pause = situation.job.interruptible or Interruptible()
         declared = {
             name: cluster.model_dump(mode="json", exclude_defaults=True, exclude={"ray"})
             for name, cluster in self.clusters.items()
         }
-        return Placed(plan=plan, document={**as_json(plan), "clusters": declared})
+        beside = {"checkpoint_s": pause.checkpoint.total_seconds(), "clusters": declared}
+        return Placed(plan=plan, document={**as_json(plan), **beside})
 
 
 _HOUR: Final = timedelta(hours=1)

@@ -105,6 +105,7 @@ def bare_package() -> bytes:
 
 def _write(part: Path, entries: Sequence[_Entry], folder: Path) -> tuple[str, int]:
     """Write the zip to the disk; returns its digest and its size [bytes]."""
+    part.touch(mode=0o600)  # code and what lies beside it are this account's own
     with part.open("w+b") as stream:
         _pack(stream, entries, folder)
         size_bytes = stream.tell()

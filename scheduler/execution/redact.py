@@ -9,8 +9,9 @@ from typing import Final
 from urllib.parse import quote
 
 MARK: Final = "***"
-_SHORTEST: Final = 6
-"""A shorter value, or line of one, stands in any text by chance, and is no secret to rely on. [characters]"""
+_SHORTEST: Final = 3
+"""A value, or line of one, of one or two characters stands in any text by chance: marks in its place would make the
+text unreadable, and tell the value by the letters that are missing. [characters]"""
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:

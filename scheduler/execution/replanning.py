@@ -20,7 +20,7 @@ from scheduler.execution.probes import Probes
 from scheduler.execution.sites import Sites, claim, usable
 from scheduler.ports import Clock
 from scheduler.problem.candidates import width_on
-from scheduler.records.reservations import reservations_by_job
+from scheduler.records.reservations import Reservations
 from scheduler.records.rows import JobRow, JobState, SegmentRow, StoredJob
 from scheduler.records.store import Store
 from scheduler.records.transaction import Transaction
@@ -69,6 +69,7 @@ class Replanner:
     lanes: Lanes
     clock: Clock
     _waiting: int = field(init=False, default=0)
+    _reservations: Reservations = field(init=False, default_factory=Reservations)
     _held: _Held | None = field(init=False, default=None)
     _freshened_s: float = field(init=False, default=float("-inf"))
 
@@ -188,7 +189,7 @@ class Replanner:
         """What other jobs hold; read again only when that has changed. On the planning lane alone."""
         revision = tx.reservations_revision()
         if self._held is None or self._held.revision != revision or abs(now - self._held.at) > _HELD_FOR:
-            self._held = _Held(revision, now, reservations_by_job(tx, now))
+            self._held = _Held(revision, now, self._reservations.by_job(tx, now))
         return tuple(each for job_id, held in self._held.by_job.items() if job_id != but for each in held)
 
     def _as_seen(self, job: JobRow, segments: tuple[SegmentRow, ...]) -> JobRow:

@@ -9,7 +9,6 @@ from typing import Final
 from scheduler.domain.duration import format_duration
 from scheduler.domain.errors import CarbonschedError, ClusterRefused, ClusterUnreachable
 from scheduler.domain.instant import to_the_second
-from scheduler.domain.job import Interruptible
 from scheduler.execution.lanes import Lanes
 from scheduler.execution.lookout import Lookout, View, planned_stop
 from scheduler.execution.replanning import Replanner
@@ -115,7 +114,7 @@ class Runs:
         pause = view.job.job.interruptible
         assert pause is not None and pause.every is not None, view.job.id  # noqa: S101, PT018  # only periodic ones wait
         waited = format_duration(2 * pause.every + pause.checkpoint)
-        return self.run_on(view, segment, f"no checkpoint within {waited} of its suspend at {_at(segment, pause)}")
+        return self.run_on(view, segment, f"no checkpoint within {waited} of its suspend at {_at(segment, view)}")
 
     def run_on(self, view: View, segment: SegmentRow, why: str) -> bool:
         """Take the suspend back: the segment runs until the work is done, and others are planned around that."""
@@ -136,8 +135,7 @@ class Runs:
 
     async def _danger(self, view: View, segment: SegmentRow) -> str:
         """Why a planned suspend would now cost the deadline; asked once a segment, as its run gets no shorter."""
-        pause = view.job.job.interruptible or Interruptible()
-        due = planned_stop(segment, pause.checkpoint)
+        due = planned_stop(segment, view.job.job, view.plan)
         by_plan = (
             view.job.wanted == "run" and segment.phase == "granted" and due is not None and self.clock.now() >= due
         )
@@ -183,7 +181,7 @@ class Runs:
                 tx.add_event(job.id, self.clock.now(), "waits", reason)
 
 
-def _at(segment: SegmentRow, pause: Interruptible) -> datetime | str:
+def _at(segment: SegmentRow, view: View) -> datetime | str:
     """When the plan wanted the segment to stop, in words."""
-    due = planned_stop(segment, pause.checkpoint)
+    due = planned_stop(segment, view.job.job, view.plan)
     return to_the_second(due) if due is not None else "its planned end"

@@ -51,13 +51,13 @@ def safe(samples: Sequence[Sample], outcome: Outcome | None = None, *, before: f
     if not saves:
         return Safe(saved_at=None, progress=None)
     saved_at = max(saves)
-    if outcome is not None and saved_at >= outcome.ended_at - _SAME and outcome.progress is not None:
+    started_at, trained = outcome.training if outcome is not None else (saved_at, timedelta(0))
+    if outcome is not None and saved_at >= started_at + trained - _SAME and outcome.progress is not None:
         return Safe(saved_at=saved_at, progress=outcome.progress)
     told = [s.progress for s in samples if s.progress is not None and s.at <= saved_at]
     if told:
         return Safe(saved_at=saved_at, progress=told[-1])
     reports = any(s.progress is not None for s in samples)
-    started_at, trained = outcome.training if outcome is not None else (saved_at, timedelta(0))
     if reports or worked is None or trained <= timedelta(0):
         return Safe(saved_at=saved_at, progress=before if reports else None)
     share = (saved_at - started_at) / trained

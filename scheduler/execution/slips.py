@@ -8,7 +8,6 @@ from typing import Final
 
 from scheduler.domain.duration import format_duration
 from scheduler.domain.instant import to_the_second
-from scheduler.domain.job import Interruptible
 from scheduler.execution.lookout import planned_stop
 from scheduler.ports import Clock
 from scheduler.records.store import Store
@@ -47,9 +46,10 @@ class Slips:
             last = self._passed_at or tx.scheduler_pass_at()
             if last is None or now - last <= max(_LEAST_GAP, _LEAST_TICKS * self.tick):
                 return
-            for segment in tx.open_segments():
-                pause = tx.job(segment.job_id).job.interruptible or Interruptible()
-                due = planned_stop(segment, pause.checkpoint)
+            live = tx.open_segments()
+            plans = tx.newest_plans(segment.job_id for segment in live)
+            for segment in live:
+                due = planned_stop(segment, tx.job(segment.job_id).job, plans.get(segment.job_id))
                 if segment.stop_asked_at is None and due is not None and last < due < now - _LEAST_GAP:
                     self._overslept[segment.fence] = due
 

@@ -12,6 +12,7 @@ from scheduler.domain.job import Job
 from scheduler.domain.placement import Placement
 from scheduler.domain.units import kg_from_g
 from scheduler.lifecycle.model import TRANSFER_KWH_PER_GB
+from scheduler.planning.provisional import provisional
 from scheduler.planning.situation import Situation
 from scheduler.problem.assemble import Assembled
 from scheduler.problem.candidates import width_on
@@ -29,6 +30,7 @@ def caveats(situation: Situation, assembled: Assembled, chosen: Placement) -> tu
         *_passed_over(situation, assembled),
         *_lacking(situation),
         *_unknown_hours(assembled),
+        *provisional(situation, assembled, chosen),
         *_flat(assembled),
         *_weak_claims(assembled, used),
         *_assumed(situation, assembled),

@@ -9,8 +9,9 @@ from scheduler.domain.estimate import LEVELS
 from scheduler.domain.instant import format_instant
 from scheduler.domain.intensity import Piece
 from scheduler.domain.placement import Placement
-from scheduler.planning.plan import BASELINE, Candidate, NoPlan, Plan, Priced, SavingBand
+from scheduler.planning.plan import BASELINE, Candidate, NoPlan, OtherBasis, Plan, Priced, SavingBand, Why
 from scheduler.problem.candidates import Rejected
+from scheduler.problem.learnt import Learnt
 
 
 def as_json(plan: Plan) -> dict[str, object]:
@@ -45,6 +46,10 @@ def as_json(plan: Plan) -> dict[str, object]:
             for other in plan.alternatives
         ],
         "candidates": [_candidate(each) for each in plan.candidates],
+        "why": _why(plan.why) if plan.why else None,
+        "other_basis": _other(plan.other) if plan.other else None,
+        "learnt": _learnt(plan.learnt) if plan.learnt else None,
+        "next_decision": format_instant(plan.next_decision) if plan.next_decision else None,
         "warnings": list(plan.warnings),
     }
 
@@ -60,6 +65,10 @@ def no_plan_json(refused: NoPlan) -> dict[str, object]:
         "home",
         "deadline",
         "saving_band",
+        "why",
+        "other_basis",
+        "learnt",
+        "next_decision",
     )
     return {
         "policy": refused.policy,
@@ -133,6 +142,44 @@ def _band(band: SavingBand) -> dict[str, object]:
         "p50_pct": band.p50_pct,
         "p95_pct": band.p95_pct,
         "paths": band.paths,
+    }
+
+
+def _why(found: Why) -> dict[str, object]:
+    """What binds the plan, and how far from the cheapest it is."""
+    return {
+        "bound_kg": found.bound_kg,
+        "gap_kg": found.gap_kg,
+        "gap_pct": found.gap_pct,
+        "optimal": None if found.gap_kg is None else found.gap_kg == 0,
+        "binding": list(found.binding),
+        "reliefs": [
+            {"constraint": each.constraint, "what": each.what, "saving_kg": each.saving_kg} for each in found.reliefs
+        ],
+    }
+
+
+def _other(other: OtherBasis) -> dict[str, object]:
+    """The same placements on another basis, by its own name, never in the figures of the plan."""
+    return {
+        "basis": str(other.basis),
+        "sources": list(other.sources),
+        "emissions_kg": _emissions(other.chosen) if other.chosen else None,
+        "baseline_emissions_kg": _emissions(other.baseline) if other.baseline else None,
+        "saving_kg": other.saving.kg if other.saving else None,
+        "saving_low_kg": other.saving.low_kg if other.saving else None,
+        "saving_high_kg": other.saving.high_kg if other.saving else None,
+        "lacking": other.lacking or None,
+        "not_moved": list(other.kept),
+    }
+
+
+def _learnt(learnt: Learnt) -> dict[str, object]:
+    """The duration by past runs. [s]"""
+    return {
+        "runs": learnt.runs,
+        "duration_s": {model: span.total_seconds() for model, span in learnt.durations.items()},
+        "margin_s": learnt.margin.total_seconds(),
     }
 
 

@@ -14,6 +14,7 @@ from scheduler.domain.intensity import Piece
 from scheduler.domain.placement import Placement
 from scheduler.problem.assemble import Assembled
 from scheduler.problem.candidates import Rejected
+from scheduler.problem.learnt import Learnt
 from scheduler.problem.pricing import Price
 
 BASELINE: Final = "run-now"
@@ -117,6 +118,66 @@ class Candidate:
     best: Priced | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relief:
+    """A constraint, and what it would save if it alone gave way.
+
+    Args:
+        constraint: deadline, capacity or allowed clusters.
+        what: how it would give way.
+        saving_kg: by how much the optimum falls; 0 where it does not bind, None where nobody knows. [kg]
+    """
+
+    constraint: str
+    what: str
+    saving_kg: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Why:
+    """Why a plan is no better.
+
+    Args:
+        bound_kg: what no feasible placement is under, on the job's objective; None where it is not known. [kg]
+        gap_kg: how much the plan is over it; under 0 for one that breaks a constraint. [kg]
+        gap_pct: the same of the bound; None where that is 0. [%]
+        reliefs: what giving way would save, one constraint at a time.
+    """
+
+    bound_kg: float | None
+    gap_kg: float | None
+    gap_pct: float | None
+    reliefs: tuple[Relief, ...]
+
+    @property
+    def binding(self) -> tuple[str, ...]:
+        """The constraints that stand in the way of less, each once."""
+        return tuple(dict.fromkeys(each.constraint for each in self.reliefs if each.saving_kg))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherBasis:
+    """The plan and its baseline on another basis: shown beside, never added to or compared with the plan's own kg.
+
+    Args:
+        basis: what its intensities mean.
+        sources: where they come from.
+        chosen: the plan on it; None where a zone of it has none.
+        baseline: the baseline on it, with the same clusters.
+        saving: of the one beside the other.
+        lacking: why there is no price of the plan, or else none of its baseline; empty where there are both.
+        kept: the zones that the job was not moved to because this price opposes, each with why.
+    """
+
+    basis: Basis
+    sources: tuple[str, ...]
+    chosen: Priced | None
+    baseline: Priced | None
+    saving: Saving | None
+    lacking: str = ""
+    kept: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
     """What one policy decided for a job, and why.
@@ -134,6 +195,10 @@ class Plan:
         alternatives: what the other policies would do.
         candidates: the best of each cluster that can take the job.
         warnings: what a reader has to know to judge the figures.
+        why: what binds it and how far from the cheapest it is; None where that was not asked.
+        other: the same placements on another basis; None where none is at hand.
+        learnt: the duration by past runs, for a job that states none.
+        next_decision: when a policy without forecast decides again; what lies behind it does not bind.
     """
 
     policy: str
@@ -148,6 +213,10 @@ class Plan:
     candidates: tuple[Candidate, ...]
     warnings: tuple[str, ...]
     band: SavingBand | None = None
+    why: Why | None = None
+    other: OtherBasis | None = None
+    learnt: Learnt | None = None
+    next_decision: datetime | None = None
 
     @property
     def now(self) -> datetime:

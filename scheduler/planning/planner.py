@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
+from functools import partial
 
 import numpy as np
 
@@ -13,27 +15,32 @@ from scheduler.domain.instant import format_instant
 from scheduler.domain.placement import Placement
 from scheduler.planning.band import saving_band
 from scheduler.planning.caveats import caveats
+from scheduler.planning.other_basis import on_other_basis, opposed, unopposed
 from scheduler.planning.plan import BASELINE, FULL, Alternative, Candidate, NoPlan, Plan, Priced, SavingBand
 from scheduler.planning.saving import Levels, saving
 from scheduler.planning.situation import Situation
+from scheduler.planning.why import why
 from scheduler.ports import Policy
 from scheduler.problem.assemble import Assembled, basis_of
-from scheduler.problem.blind import without_forecast
+from scheduler.problem.blind import seen
 from scheduler.problem.candidates import NoCandidate
 from scheduler.problem.exact import cheapest_window
 from scheduler.problem.feasible import violations
-from scheduler.problem.narrow import only_on
+from scheduler.problem.narrow import alone
 from scheduler.problem.pricing import overlap, price
 from scheduler.problem.problem import Problem
 
 
-def make_plan(situation: Situation, policies: Mapping[str, Policy], name: str | None = None) -> Plan | NoPlan:
+def make_plan(
+    situation: Situation, policies: Mapping[str, Policy], name: str | None = None, *, explain: bool = True
+) -> Plan | NoPlan:
     """What the policy `name` (default the job's) decides, with its price, its baseline and its explanation.
 
     Args:
         situation: the job, the clusters and the grid.
         policies: every policy there is, by name; `BASELINE` is one of them.
         name: the policy that decides.
+        explain: whether to say what binds the plan, which takes more solutions.
     """
     chosen_name = name or situation.job.policy
     for wanted in (chosen_name, BASELINE):
@@ -43,17 +50,36 @@ def make_plan(situation: Situation, policies: Mapping[str, Policy], name: str | 
         levels = {level: situation.at(level) for level in LEVELS}
     except Infeasible as exc:
         return _refused(situation, chosen_name, exc, ())
-    problem = levels["central"].problem
+    central, policy = levels["central"], policies[chosen_name]
+    problem = central.problem
     try:
-        placement = place(policies[chosen_name], problem)
+        placement = place(policy, problem)
     except Infeasible as exc:
-        return _refused(situation, chosen_name, exc, _alternatives(problem, policies, chosen_name), levels["central"])
+        return _refused(situation, chosen_name, exc, _alternatives(problem, policies, chosen_name), central)
+    decided = unopposed(situation, central, partial(place, policy), placement)
+    return _explained(situation, policies, chosen_name, levels, decided, explain=explain)
+
+
+def _explained(
+    situation: Situation,
+    policies: Mapping[str, Policy],
+    name: str,
+    levels: Levels,
+    decided: tuple[Placement, tuple[str, ...]],
+    *,
+    explain: bool,
+) -> Plan:
+    """A decision with its price, its baseline and all that there is to say of it."""
+    (placement, kept), central = decided, levels["central"]
     chosen = priced(placement, levels)
     baseline, baseline_on, missing = _baseline(situation, levels, policies[BASELINE])
-    breaches = violations(problem, placement)
+    breaches = violations(central.problem, placement)
+    other = on_other_basis(situation, central, placement, baseline.placement if baseline else None, kept)
+    learnt = situation.learnt if situation.job.duration is None else None
+    next_decision = _next_decision(policies[name], central.problem)
     return Plan(
-        policy=chosen_name,
-        assembled=levels["central"],
+        policy=name,
+        assembled=central,
         zones={cluster.name: cluster.zone for cluster in situation.clusters},
         origins={zone: series.origins for zone, series in situation.intensity.items()},
         chosen=chosen,
@@ -61,10 +87,17 @@ def make_plan(situation: Situation, policies: Mapping[str, Policy], name: str | 
         baseline=baseline,
         saving=saving(chosen, baseline, levels, baseline_on) if baseline else None,
         band=_band(situation, (chosen, levels), (baseline, baseline_on)) if baseline else None,
-        alternatives=_alternatives(problem, policies, chosen_name),
-        candidates=tuple(_candidate(levels, row) for row in range(len(levels["central"].ground.candidates))),
-        warnings=(*breaches, *missing, *_coverage(chosen), *caveats(situation, levels["central"], placement)),
-    )
+        alternatives=_alternatives(central.problem, policies, name),
+        candidates=tuple(_candidate(levels, row) for row in range(len(central.ground.candidates))),
+        warnings=(
+            *breaches, *missing, *([learnt.note] if learnt else []), *_again(name, central, next_decision),
+            *_coverage(chosen), *opposed(other, chosen, baseline), *caveats(situation, central, placement),
+        ),
+        why=why(situation, central, chosen.prices["central"]) if explain else None,
+        other=other,
+        learnt=learnt,
+        next_decision=next_decision,
+    )  # fmt: skip
 
 
 def _band(situation: Situation, chosen: tuple[Priced, Levels], baseline: tuple[Priced, Levels]) -> SavingBand | None:
@@ -77,7 +110,32 @@ def _band(situation: Situation, chosen: tuple[Priced, Levels], baseline: tuple[P
 
 def place(policy: Policy, problem: Problem) -> Placement:
     """What a policy decides when it sees no more than it says it needs."""
-    return policy.place(problem if "forecast" in policy.needs else without_forecast(problem))
+    return policy.place(seen(problem, policy.needs))
+
+
+def decides_again(policy: Policy | None) -> bool:
+    """Whether it decides at every instant anew by the past alone, so that only what lies before the next one binds."""
+    return policy is not None and "history" in policy.needs and "forecast" not in policy.needs
+
+
+def _next_decision(policy: Policy, problem: Problem) -> datetime | None:
+    """When a policy without forecast decides again; None for one that plans to the end."""
+    if problem.past is None or not decides_again(policy):
+        return None
+    return problem.surface.instant(problem.past.next_h)
+
+
+def _again(name: str, central: Assembled, next_decision: datetime | None) -> tuple[str, ...]:
+    """That a plan binds up to the next decision alone, and of how much past it was made."""
+    past, home = central.problem.past, central.problem.home
+    if next_decision is None or past is None:
+        return ()
+    at = format_instant(next_decision)
+    said = f"{name} decides again at {at}: what lies behind that does not bind, and once it runs it is not paused"
+    looked = past.run_rate[0 if home is None else home]
+    known = int(np.isfinite(looked).sum())
+    short = f"{name} looks at the past {len(looked)} h of {central.ground.home}, of which {known} h are known"
+    return (said, short) if known < len(looked) else (said,)
 
 
 def priced(placement: Placement, levels: Levels) -> Priced:
@@ -95,8 +153,8 @@ def _baseline(situation: Situation, levels: Levels, policy: Policy) -> tuple[Pri
     home = central.ground.home
     try:
         if central.problem.home is None:
-            alone = replace(situation, allowed=(home,), operator_home=home, resumed_from=None)
-            levels = {level: alone.at(level) for level in LEVELS}
+            homed = replace(situation, allowed=(home,), operator_home=home, resumed_from=None)
+            levels = {level: homed.at(level) for level in LEVELS}
         placement = place(policy, levels["central"].problem)
     except Infeasible as exc:
         why = "; ".join(r.reason for r in exc.rejected) if isinstance(exc, NoCandidate) else exc.message
@@ -110,6 +168,8 @@ def _alternatives(problem: Problem, policies: Mapping[str, Policy], chosen: str)
     for name in sorted(policies):
         if name == chosen or (name == BASELINE and problem.home is None):
             continue  # without a home among the rows the baseline is priced apart
+        if decides_again(policies[name]):
+            continue  # what it will do is known hour by hour only
         try:
             placement = place(policies[name], problem)
         except Infeasible:
@@ -126,7 +186,7 @@ def _candidate(levels: Levels, row: int) -> Candidate:
     """The best uninterrupted run on one cluster."""
     central = levels["central"]
     cluster = central.ground.candidates[row]
-    placement = cheapest_window(only_on(central.problem, [row]))
+    placement = cheapest_window(alone(central.problem, row))
     if placement is None:
         return Candidate(cluster=cluster.name, zone=cluster.zone, mean_g_per_kwh=None, best=None)
     return Candidate(

@@ -23,6 +23,8 @@ class Situation:
 
     `may_come` is what the intensity may do instead, for the band of the saving; None where nothing is known of that.
     `lacking` says of each zone without a series why there is none.
+    `beyond` is the intensity up to a day more than the deadline, `other` the same as `intensity` on another basis; a
+    job is moved to where that one opposes only with `allow_opposed`.
     """
 
     job: Job
@@ -46,6 +48,9 @@ class Situation:
     may_come: Deviations | None = None
     lacking: Mapping[str, str] = field(default_factory=dict)
     history: Mapping[str, IntensitySeries] | None = None
+    beyond: Mapping[str, IntensitySeries] | None = None
+    other: Mapping[str, IntensitySeries] | None = None
+    allow_opposed: bool = False
 
     def at(self, level: Level) -> Assembled:
         """The problem with every figure taken at one corner of its range."""

@@ -25,6 +25,6 @@ def without_forecast(problem: Problem) -> Problem:
             surface,
             run_g={line: np.zeros_like(rate) for line, rate in surface.run_g.items()},
             hold_g={line: np.zeros_like(rate) for line, rate in surface.hold_g.items()},
-            move_g=np.zeros_like(surface.move_g),
+            move_g=np.broadcast_to(0.0, surface.move_g.shape),
         ),
     )

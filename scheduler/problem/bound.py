@@ -75,30 +75,32 @@ def bound(net: Network, price_g: Floats, most: int | None) -> Bound:
     reduced = on.run_g.T[:, :, None, None] - on.t_h[:, None, None, None] * value_g
     shut = np.where(net.startable, 0.0, np.inf)[:, :, None, None] - reduced[:-1]
     begin = (shut + net.restart_h[:, None, None] * value_g)[:, net.row] + net.accrued_g[:-1, :, None, None]
-    way = (net.transfer_g - net.accrued_g[:-1][:, net.target])[..., None, None]
-    save = reduced[:-1] + net.checkpoint_h * value_g
+    accrued = net.accrued_g[:-1][:, net.target.T]
+    way = (net.transfer_g.transpose(0, 2, 1) - accrued)[..., None, None]  # the row resumed on comes first: the least
+    save = reduced[:-1] + net.checkpoint_h * value_g  # over it is then taken along whole rows
     stop, over = _bars(on.room.T, (slots, count, 1, 1)), _bars(net.lasts, (slots, waits, 1, 1))
     ends = reduced.copy()
     _carry(ends, stop, 0, slots)
     run = np.full((slots + 1, count, *shape), np.inf)
     leave, wait = np.full_like(run, np.inf), np.full((slots + 1, waits, *shape), np.inf)
     ready, arrived = run.reshape(-1, *shape), wait.reshape(-1, *shape)
-    mature, arrival = net.matures * count + rows, net.arrives * waits + net.target
+    mature, arrival = net.matures * count + rows, (net.arrives * waits + net.target).transpose(0, 2, 1).copy()
     own = np.where(net.matures < slots, net.matures - np.arange(slots)[:, None], slots)
     at_once = max(1, int(own.min()))
     for last in range(slots, 0, -at_once):
         first = max(0, last - at_once)
         some = slice(first, last)
-        begun = np.minimum(ready.take(mature[some], axis=0, mode="clip"), ends[some])
-        np.add(begin[some], begun[:, net.row], out=wait[some])
+        begun = ready.take(mature[some], axis=0, mode="clip")
+        np.minimum(begun, ends[some], out=begun)
+        np.add(begin[some], begun.take(net.row, axis=1), out=wait[some])
         _carry(wait, over, first, last)
         resumed = arrived.take(arrival[some], axis=0, mode="clip")
         resumed += way[some]
-        resumed = resumed.min(axis=2)
+        least = np.minimum.reduce(resumed, axis=1)
         if most is None:
-            np.add(save[some], resumed, out=leave[some])
+            np.add(save[some], least, out=leave[some])
         else:
-            np.add(save[some], resumed[:, :, :-1], out=leave[some, :, 1:])
+            np.add(save[some], least[:, :, :-1], out=leave[some, :, 1:])
         run[some] = leave[some]
         _carry(run, stop, first, last)
     fresh = np.full((slots + 1, count, len(price_g)), np.inf)
@@ -116,10 +118,11 @@ def _bars(goes_on: NDArray[np.bool_], shape: tuple[int, ...]) -> Floats | None:
 
 def _carry(values: Floats, bars: Floats | None, first: int, last: int) -> None:
     """Let each border from `last` - 1 down to `first` go on to the next one where that is less."""
-    if bars is None and last - first > 1:
+    if last - first == 1:
+        np.minimum(values[first], values[last] if bars is None else values[last] + bars[first], out=values[first])
+    elif bars is None:
         whole = values[first : last + 1]
         np.minimum.accumulate(whole[::-1], axis=0, out=whole[::-1])
-        return
-    for e in range(last - 1, first - 1, -1):
-        after = values[e + 1] if bars is None else values[e + 1] + bars[e]
-        np.minimum(values[e], after, out=values[e])
+    else:
+        for e in range(last - 1, first - 1, -1):
+            np.minimum(values[e], values[e + 1] + bars[e], out=values[e])

@@ -8,6 +8,7 @@ less, and with the least that its rest can cost it stays under a ceiling, first 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 
@@ -17,15 +18,18 @@ from scheduler.problem.bound import Bound, bound
 from scheduler.problem.draft import TIE, Draft
 from scheduler.problem.grid import grid
 from scheduler.problem.labels import Labels
+from scheduler.problem.narrow import among
 from scheduler.problem.network import Network, network
 from scheduler.problem.prices import FREE, finer_prices_g, first_prices_g
 from scheduler.problem.problem import Interruption, Problem
+from scheduler.problem.promising import promising
 from scheduler.problem.search import Search, TooMany
+from scheduler.problem.settled import settled
 from scheduler.problem.surface import INSTANT_TOLERANCE_H, Floats, Ints
 from scheduler.problem.sweep import Sweep
 
-_TAKEN_UP = (150, 2000)
-"""Partial plans that the search by the best first may take up, with the first prices and with finer ones."""
+_TAKEN_UP = (100, 400, 2000)
+"""Partial plans that the search by the best first may take up, with the first prices and with finer and finer ones."""
 _NEAR = 5
 """Prices that are kept for a search: those of the best bounds."""
 _GAPS = (0.0005, 0.001, 0.002, 0.004, 0.008)
@@ -44,11 +48,28 @@ def best_segments(problem: Problem, window: Draft | None) -> Draft | None:
     rules, on = problem.interruption, grid(problem)
     if rules is None or on is None or rules.max_suspends == 0:
         return window
+    rows = promising(problem, on, window)
+    if rows is not None:
+        return _among(problem, rows, window)
     net = network(problem, on, rules)
     found = _search(problem, net, replace(rules, max_suspends=None, max_moves=None, max_resizes=None), window)
-    if found is None or _keeps(rules, problem, net, found):
-        return found
-    return _search(problem, net, rules, window)
+    if found is not None and not _keeps(rules, problem, net, found):
+        found = _search(problem, net, rules, window)
+    return found if found is None or found is window else settled(problem, on, found)
+
+
+def _among(problem: Problem, rows: Ints, window: Draft | None) -> Draft | None:
+    """The best placement on some clusters, or `window`."""
+    number = {row: at for at, row in enumerate(rows.tolist())}
+
+    def renumbered(draft: Draft | None, number: Mapping[int, int]) -> Draft | None:
+        """A draft by other numbers of the same clusters."""
+        if draft is None:
+            return None
+        return replace(draft, stretches=tuple((number[row], start, end) for row, start, end in draft.stretches))
+
+    found = best_segments(among(problem, rows), renumbered(window, number))
+    return renumbered(found, dict(enumerate(rows.tolist())))
 
 
 def _keeps(rules: Interruption, problem: Problem, net: Network, draft: Draft) -> bool:

@@ -11,7 +11,7 @@ from scheduler.domain.placement import Placement
 from scheduler.problem.blind import without_forecast
 from scheduler.problem.draft import Draft, preferred
 from scheduler.problem.dynamic import best_segments
-from scheduler.problem.narrow import only_on
+from scheduler.problem.narrow import alone
 from scheduler.problem.problem import Problem
 from scheduler.problem.surface import INSTANT_TOLERANCE_H
 from scheduler.problem.unpriced import Solver, priced_first
@@ -32,7 +32,7 @@ def cheapest_first_start(problem: Problem) -> Placement | None:
     """The cheapest placement in one piece of those that start first: now, where any cluster has room now."""
     blind = without_forecast(problem)
     rows = range(len(problem.surface.clusters))
-    firsts = [first for row in rows if (first := best_window(only_on(blind, [row]))) is not None]
+    firsts = [(row, first.stretches[0][1]) for row in rows if (first := best_window(alone(blind, row))) is not None]
     return _placed(problem, partial(_at_first, firsts))
 
 
@@ -47,9 +47,8 @@ def _placed(problem: Problem, solve: Solver) -> Placement | None:
     return None if draft is None else draft.placement(problem)
 
 
-def _at_first(firsts: list[Draft], problem: Problem) -> Draft | None:
-    """The cheapest of the placements in `firsts` that start first."""
-    starts = [draft.stretches[0] for draft in firsts]
-    first_h = min((start_h for _, start_h, _ in starts), default=0.0)
-    drafts = [window_at(problem, row, at) for row, at, _ in starts if at <= first_h + INSTANT_TOLERANCE_H]
+def _at_first(firsts: list[tuple[int, float]], problem: Problem) -> Draft | None:
+    """The cheapest of the placements that start first, of clusters by the first start of each. [h]"""
+    first_h = min((start_h for _, start_h in firsts), default=0.0)
+    drafts = [window_at(problem, row, at) for row, at in firsts if at <= first_h + INSTANT_TOLERANCE_H]
     return preferred(problem, [draft for draft in drafts if draft is not None])

@@ -61,10 +61,11 @@ def grid(problem: Problem) -> Grid | None:
     end_h = min(problem.deadline_h, float(surface.edges_h[-1]))
     if end_h <= start_h:
         return None
-    inner = np.append(surface.edges_h, problem.earliest_h)
-    inner = np.unique(inner[(inner > start_h + INSTANT_TOLERANCE_H) & (inner < end_h - INSTANT_TOLERANCE_H)])
-    inner = inner[np.diff(inner, prepend=start_h) > INSTANT_TOLERANCE_H]
+    earliest = np.searchsorted(surface.edges_h, problem.earliest_h)
+    inner = np.concatenate([surface.edges_h[:earliest], [problem.earliest_h], surface.edges_h[earliest:]])
+    inner = inner[(inner > start_h + INSTANT_TOLERANCE_H) & (inner < end_h - INSTANT_TOLERANCE_H)]
     t_h = np.concatenate([[start_h], inner, [end_h]])
+    t_h = t_h[np.append(True, t_h[1:] - t_h[:-1] > INSTANT_TOLERANCE_H)]
     slot = np.searchsorted(surface.edges_h, (t_h[:-1] + t_h[1:]) / 2, side="right") - 1
     room = surface.capacity[:, slot] >= problem.gpus
     run_rate = np.where(room, problem.run_rate[:, slot], 0.0) * problem.gpus

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from statistics import median
 from typing import Final
 
 from scheduler.domain.duration import format_duration
@@ -49,13 +48,19 @@ def learnt_from(lengths: Mapping[str, Sequence[timedelta]]) -> Learnt | None:
     known = {model: sorted(spans) for model, spans in lengths.items() if spans}
     if not known:
         return None
-    middle = {model: _whole_seconds(median(spans)) for model, spans in known.items()}
+    middle = {model: _whole_seconds(_median(spans)) for model, spans in known.items()}
     margins = [
         max(spans[-1] - middle[model], middle[model] * _UNKNOWN_SPREAD / len(spans)) for model, spans in known.items()
     ]
     return Learnt(
         durations=middle, margin=_whole_seconds(max(margins)), runs=sum(len(spans) for spans in known.values())
     )
+
+
+def _median(spans: Sequence[timedelta]) -> timedelta:
+    """The middle of times in order, or between the two middle ones."""
+    half = len(spans) // 2
+    return spans[half] if len(spans) % 2 else (spans[half - 1] + spans[half]) / 2
 
 
 def _whole_seconds(span: timedelta) -> timedelta:

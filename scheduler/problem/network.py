@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scheduler.problem.grid import Grid
 from scheduler.problem.problem import Interruption, Problem
 from scheduler.problem.surface import INSTANT_TOLERANCE_H, Floats, Ints
+from scheduler.problem.ways import way_g
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,7 +82,7 @@ def network(problem: Problem, on: Grid, rules: Interruption) -> Network:
         matures_fresh=_matures(on, startable, rules, np.zeros(len(own))),
         target=target,
         arrives=_arrives(problem, on),
-        transfer_g=np.where(surface.moved, surface.move_g[:, :, on.slot].transpose(2, 0, 1), 0.0),
+        transfer_g=np.where(surface.moved, way_g(surface.move_g, own[:, None], own, on.slot[:, None, None]), 0.0),
         moved=surface.moved,
         resized=surface.resized,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,9 +10,9 @@ import numpy as np
 
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.estimate import Level
+from scheduler.domain.instant import hours_between
 from scheduler.domain.intensity import IntensitySeries
 from scheduler.domain.job import Job
-from scheduler.domain.units import S_PER_H
 from scheduler.problem.problem import Objective, Past
 from scheduler.problem.rates import job_gpu_hour, row_intensity
 from scheduler.problem.slots import microseconds
@@ -51,5 +50,4 @@ def past_of(
         g_per_kwh = row_intensity(cluster, history, origin, edges_us, level)
         by_line = job_gpu_hour(job, cluster, level).running(g_per_kwh)
         rates.append(sum((by_line[line] for line in lines), start=np.zeros_like(g_per_kwh)))
-    next_h = (origin + _HOUR - now).total_seconds() / S_PER_H
-    return Past(run_rate=np.stack(rates), now_rate=now_rate, next_h=math.ceil(next_h * S_PER_H) / S_PER_H)
+    return Past(run_rate=np.stack(rates), now_rate=now_rate, next_h=hours_between(now, origin + _HOUR))

@@ -29,23 +29,24 @@ class Thresholds:
         return rate <= (self.stay if running else self.start)
 
 
-def thresholds(*, least: float, most: float, pause: float, units: int) -> Thresholds:
-    """The thresholds for `units` slots of work at rates within known bounds.
+def thresholds(*, least: float, most: float, pause: float, units: int | None = None) -> Thresholds:
+    """The thresholds for slots of work at rates within known bounds.
 
     Args:
         least: L, no slot is cheaper; over 0.
         most: U, no slot is dearer.
         pause: B, what one suspend and its resume cost together, infinite where they are not allowed.
-        units: k, slots of work left; they are run at any rate once no more slots than that are left.
+        units: k, slots of work in all, None for any number: what counts for a rule that is made again as work is done.
+            They are run at any rate once no more slots than work are left.
 
     Notes:
-        start = lo, stay = lo + B with lo > 0 the root of lo^2 + B' lo = L U, B' = B (k - 1) / k;
+        start = lo, stay = lo + B with lo > 0 the root of lo^2 + B' lo = L U, B' = B (k - 1) / k, or B;
         ratio = max(U / lo, 1 + B / L), and U / lo = (lo + B') / L by the choice of lo.
         Where all work is done before it must be, every unit costs at most lo + B, the first lo: k lo + (k - 1) B
         against k L. Where the last units had to run, they cost at most U each, and the optimum runs the same slots or
         as many that were passed over, at over lo each: U / lo. Of the units before, one that a pause follows costs
-        x + B where the optimum, in the same slot or in one that was passed over, pays at least min(x, lo): it started at
-        x <= lo, so 1 + B / L; every other costs at most lo + B against min(x, lo), which is under the two.
+        x + B where the optimum, in the same slot or in one that was passed over, pays at least min(x, lo): it started
+        at x <= lo, so 1 + B / L; every other costs at most lo + B against min(x, lo), which is under the two.
         Where that is no better than U / L, which every run without pauses has, it never pauses and starts at the
         root of L U, the best threshold for one unit (El-Yaniv et al., Algorithmica 30, 2001,
         DOI 10.1007/s00453-001-0003-0).
@@ -55,7 +56,7 @@ def thresholds(*, least: float, most: float, pause: float, units: int) -> Thresh
     """
     whole = most / least
     if math.isfinite(pause):
-        often = pause * (units - 1) / units
+        often = pause if units is None else pause * (units - 1) / units
         start = (math.sqrt(often**2 + 4 * least * most) - often) / 2
         ratio = max(most / start, 1 + pause / least)
         if ratio < whole:

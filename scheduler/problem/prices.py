@@ -11,7 +11,7 @@ FREE = np.zeros(1)
 """Where running costs nothing, work is worth nothing."""
 _LEVELS = 24
 """Prices tried where overheads are left out."""
-_SPREAD = np.array([0.8, 0.95, 1.0, 1.02, 1.04, 1.07, 1.1, 1.15, 1.2, 1.3, 1.5, 2.0])
+_SPREAD = np.array([0.95, 1.0, 1.025, 1.05, 1.08, 1.12, 1.2, 1.5])
 """Prices of a first pass, as multiples of the best of those: overheads make an hour of work dearer, seldom cheaper."""
 _FINER = 9
 """Prices between the neighbours of the best one, in a second pass."""

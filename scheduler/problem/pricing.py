@@ -19,6 +19,7 @@ from scheduler.domain.units import kg_from_g
 from scheduler.problem.pauses import Pause, pauses_of
 from scheduler.problem.problem import Objective, Problem
 from scheduler.problem.surface import HOLD_LINES, INSTANT_TOLERANCE_H, RUN_LINES, Floats, Surface
+from scheduler.problem.ways import way_g
 
 UNKNOWN_TRANSFER_H = 1.0
 """A transfer of unknown emissions weighs as much as this time of the job unpriced: so that it is never free. [h]"""
@@ -113,7 +114,7 @@ class _Bill:
         """The checkpoint's way in a move."""
         surface = self._surface
         slot = int(np.searchsorted(surface.edges_h, pause.start_h + INSTANT_TOLERANCE_H, side="right")) - 1
-        mass_g = float(surface.move_g[pause.left, pause.joined, slot])
+        mass_g = float(way_g(surface.move_g, pause.left, pause.joined, slot))
         if np.isnan(mass_g):
             self.unpriced_gpu_h += UNKNOWN_TRANSFER_H * pause.gpus
         else:

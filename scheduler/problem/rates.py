@@ -15,9 +15,10 @@ from scheduler.domain.intensity import IntensitySeries
 from scheduler.domain.job import Job
 from scheduler.domain.units import W_PER_KW
 from scheduler.lifecycle.model import GpuHour, gpu_hour, transfer_g
-from scheduler.problem.candidates import share_storage, width_on
+from scheduler.problem.candidates import width_on
 from scheduler.problem.slots import slot_means
 from scheduler.problem.surface import HOLD_LINES, Floats, Ints
+from scheduler.problem.ways import Ends, Ways
 
 
 def row_intensity(
@@ -72,16 +73,18 @@ def hold_lines(cluster: Cluster, hour: GpuHour, g_per_kwh: Floats) -> dict[Line,
     return lines
 
 
-def moves(job: Job, rows: Sequence[Cluster], g_per_kwh: Floats, level: Level) -> tuple[Floats, Floats]:
+def moves(job: Job, rows: Sequence[Cluster], g_per_kwh: Floats, level: Level) -> tuple[Floats, Ways]:
     """Time and emissions of a checkpoint's way from each cluster to each, shapes [C, C] and [C, C, S]. [h], [g]
 
     A shared storage is mounted at both ends, so nothing waits for a copy; the bytes travel all the same.
     """
-    move_h = np.array([[0.0 if share_storage(one, other) else np.inf for other in rows] for one in rows])
-    move_g = np.zeros((len(rows), *g_per_kwh.shape))
+    numbers: dict[str, int] = {}
+    disk = np.array(
+        [-1 if row.saves_on is None else numbers.setdefault(row.saves_on.name, len(numbers)) for row in rows]
+    )
+    shared = (disk[:, None] == disk) & (disk >= 0)
+    np.fill_diagonal(shared, val=True)
+    move_h = np.where(shared, 0.0, np.inf)
     if job.checkpoint.gb > 0:
-        for one in range(len(rows)):
-            for other in range(len(rows)):
-                if one != other:
-                    move_g[one, other] = transfer_g(job.checkpoint.gb, g_per_kwh[one], g_per_kwh[other], level)
-    return move_h, move_g
+        return move_h, Ends(end_g=transfer_g(job.checkpoint.gb, g_per_kwh, 0.0, level))
+    return move_h, np.broadcast_to(0.0, (len(rows), *g_per_kwh.shape))

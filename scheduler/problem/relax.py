@@ -15,6 +15,7 @@ from scheduler.problem.draft import Draft
 from scheduler.problem.dynamic import best_segments
 from scheduler.problem.problem import Problem
 from scheduler.problem.surface import INSTANT_TOLERANCE_H, Floats, Surface
+from scheduler.problem.ways import by_slot
 from scheduler.problem.window import best_window
 
 _SECOND = timedelta(seconds=1)
@@ -119,7 +120,7 @@ def _with_slot(surface: Surface, end_h: float) -> Surface:
         run_g={line: repeated(rate) for line, rate in surface.run_g.items()},
         hold_g={line: repeated(rate) for line, rate in surface.hold_g.items()},
         capacity=np.concatenate([surface.capacity, surface.capacity.max(axis=1, keepdims=True)], axis=1),
-        move_g=repeated(surface.move_g),
+        move_g=by_slot(surface.move_g, repeated),
     )
 
 

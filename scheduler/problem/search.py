@@ -175,16 +175,15 @@ class Search:
     def _unbeaten(self, plan: Partial) -> bool:
         """Whether no plan known beats it from its first border on; note the border from which one does."""
         known, counts = self._known[plan.runs, plan.at], self._rules
+        least_h, most_g, below_g = plan.progress_h - SAME_H, plan.cost_g + self._grain_g, plan.cost_g - self._grain_g
         for last, other in known:
-            cheaper = other.cost_g < plan.cost_g - self._grain_g
-            as_cheap = other.cost_g <= plan.cost_g + self._grain_g and other.suspends <= plan.suspends
             if (
-                other.progress_h >= plan.progress_h - SAME_H
-                and (cheaper or as_cheap)
-                and (counts.max_suspends is None or other.suspends <= plan.suspends)
+                other.cost_g <= most_g
+                and other.progress_h >= least_h
+                and last >= plan.first
+                and (other.suspends <= plan.suspends or (counts.max_suspends is None and other.cost_g < below_g))
                 and (counts.max_moves is None or other.moves <= plan.moves)
                 and (counts.max_resizes is None or other.resizes <= plan.resizes)
-                and last >= plan.first
             ):
                 plan.until = min(plan.until, max(other.first, plan.first))
         known.append((self._last(plan), plan))

@@ -12,7 +12,8 @@ from typing import Final
 
 import numpy as np
 
-from scheduler.domain.instant import to_utc
+from scheduler.domain.errors import InvalidInput
+from scheduler.domain.instant import format_instant, to_utc
 from scheduler.domain.intensity import IntensitySeries
 from scheduler.domain.units import S_PER_H
 from scheduler.problem.surface import Floats, Ints
@@ -21,6 +22,11 @@ FINEST_STEP: Final = timedelta(minutes=5)
 """Series finer than this are coarsened to it by default: the finest signal in use, WattTime's, has 5 minutes."""
 SHORT_EDGES: Final = 2000
 """A window of at most this many edges is short: finer series then keep their own edges by default."""
+MOST_EDGES: Final = 20_000
+"""A window of more edges is coarsened further by default, so that time and memory stay bounded: ten weeks of
+5 minutes, over two years of hours."""
+COARSER: Final = tuple(timedelta(minutes=m) for m in (10, 15, 30, 60, 120, 180, 360, 720, 1440))
+"""Steps that are tried then, each a whole share of a day."""
 _MICROSECOND: Final = timedelta(microseconds=1)
 _US_PER_H: Final = S_PER_H * 1e6
 
@@ -50,16 +56,33 @@ def slot_edges(
         start: first edge, hour 0.
         end: last edge.
         moments: instants that must be edges, such as a change of capacity; those outside are left out.
-        step: finest slot a series may ask for; None for `FINEST_STEP`, or no limit where the window is short.
+        step: finest slot a series may ask for; None for what `default_step` says.
     """
     last_us = microseconds(start, end)
     fixed = np.array([0, last_us, *(microseconds(start, moment) for moment in moments)], dtype=np.int64)
-    native = _union(fixed, [_own_edges(each, start, last_us, timedelta(0)) for each in series], last_us)
     if step is None:
-        if len(native) <= SHORT_EDGES:
-            return native
-        step = FINEST_STEP
+        step = default_step(series, start, end)
     return _union(fixed, [_own_edges(each, start, last_us, step) for each in series], last_us)
+
+
+def default_step(series: Sequence[IntensitySeries], start: datetime, end: datetime) -> timedelta:
+    """The finest slot: 0 in a short window, `FINEST_STEP` in most, coarser in one of very many edges.
+
+    Raises:
+        InvalidInput: the window has too many days even for slots of one.
+    """
+    for step, most in ((timedelta(0), SHORT_EDGES), *((each, MOST_EDGES) for each in (FINEST_STEP, *COARSER))):
+        steps = {max(each.step, step) for each in series if each.end > start and each.start < end}
+        if sum((end - start) / each for each in steps) <= most:
+            return step
+    raise InvalidInput(
+        f"the time to {format_instant(end)} has over {MOST_EDGES:,} days of slots", hint="name an earlier deadline"
+    )
+
+
+def slot_lows(series: IntensitySeries, values: Floats, start: datetime, edges_us: Ints) -> Floats:
+    """The least of `values` in each slot; NaN where any part of it is a gap or outside. [g/kWh]"""
+    return _by_slot(series, values, start, edges_us)[0]
 
 
 def slot_means(series: IntensitySeries, values: Floats, start: datetime, edges_us: Ints) -> Floats:
@@ -71,17 +94,24 @@ def slot_means(series: IntensitySeries, values: Floats, start: datetime, edges_u
         start: the instant of hour 0.
         edges_us: edges of the slots. [us]
     """
+    lowest, highest, mean = _by_slot(series, values, start, edges_us)
+    return np.where(lowest == highest, lowest, mean)  # a flat stretch stays flat to the last bit, so ties stay ties
+
+
+def _by_slot(series: IntensitySeries, values: Floats, start: datetime, edges_us: Ints) -> tuple[Floats, Floats, Floats]:
+    """Least, greatest and time-weighted mean of `values` in each slot. [g/kWh]"""
     first_us, step_us = microseconds(start, series.start), series.step // _MICROSECOND
     borders = first_us + step_us * np.arange(len(values) + 1, dtype=np.int64)
-    pieces = np.union1d(edges_us, borders[(borders > edges_us[0]) & (borders < edges_us[-1])])
+    inner = borders[(borders > edges_us[0]) & (borders < edges_us[-1])]
+    on_edges = (edges_us[np.searchsorted(edges_us, inner)] == inner).all()
+    pieces = edges_us if on_edges else np.union1d(edges_us, inner)
     index = (pieces[:-1] - first_us) // step_us
     inside = (index >= 0) & (index < len(values))
     value = np.where(inside, values[np.clip(index, 0, len(values) - 1)], np.nan)
     length_us = np.diff(pieces)
     begins = np.searchsorted(pieces, edges_us[:-1])
     mean = np.add.reduceat(value * length_us, begins) / np.add.reduceat(length_us, begins)
-    lowest, highest = np.minimum.reduceat(value, begins), np.maximum.reduceat(value, begins)
-    return np.where(lowest == highest, lowest, mean)  # a flat stretch stays flat to the last bit, so ties stay ties
+    return np.minimum.reduceat(value, begins), np.maximum.reduceat(value, begins), mean
 
 
 def _own_edges(series: IntensitySeries, start: datetime, last_us: int, step: timedelta) -> Ints:

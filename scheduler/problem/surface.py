@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scheduler.domain.emissions import Line
 from scheduler.domain.errors import InvalidInput
 from scheduler.domain.instant import after_hours, hours_between
+from scheduler.problem.ways import Ways
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -43,7 +44,7 @@ class Surface:
         speed: shape [C], work done in an hour, so that the job's `work_h` is in hours at speed 1. [-]
         restart_h: shape [C], occupied time from a resume to progress. [h]
         move_h: shape [C, C], time a checkpoint takes to travel; inf where it cannot. [h]
-        move_g: shape [C, C, S], emissions of that transfer leaving in slot s. [g]
+        move_g: shape [C, C, S], emissions of that transfer leaving in slot s, or those of its ends. [g]
         site, width: shape [C], the cluster behind each row and its GPUs, where rows are clusters at several widths;
             None where each is a cluster of its own and all have the job's width.
     """
@@ -58,7 +59,7 @@ class Surface:
     speed: Floats
     restart_h: Floats
     move_h: Floats
-    move_g: Floats
+    move_g: Ways
     site: Ints | None = None
     width: Ints | None = None
 
@@ -73,13 +74,13 @@ class Surface:
             "speed": (self.speed, (c,)),
             "restart_h": (self.restart_h, (c,)),
             "move_h": (self.move_h, (c, c)),
-            "move_g": (self.move_g, (c, c, s)),
         }
         shapes |= {f"run_g[{line}]": (self.run_g[line], (c, s)) for line in RUN_LINES}
         shapes |= {f"hold_g[{line}]": (self.hold_g[line], (c, s)) for line in HOLD_LINES}
-        for name, (array, shape) in shapes.items():
-            if array.shape != shape:
-                raise InvalidInput(f"surface: {name} has shape {array.shape}, not {shape}")
+        given = {name: (array.shape, shape) for name, (array, shape) in shapes.items()}
+        for name, (found, shape) in (given | {"move_g": (self.move_g.shape, (c, c, s))}).items():
+            if found != shape:
+                raise InvalidInput(f"surface: {name} has shape {found}, not {shape}")
 
     @property
     def moved(self) -> NDArray[np.bool_]:

@@ -18,6 +18,7 @@ from scheduler.problem.draft import Draft
 from scheduler.problem.pricing import UNKNOWN_TRANSFER_H, price
 from scheduler.problem.problem import Problem
 from scheduler.problem.surface import HOLD_LINES, RUN_LINES, Floats
+from scheduler.problem.ways import has_unknown, weighted
 
 Solver = Callable[[Problem], Draft | None]
 
@@ -29,7 +30,7 @@ _GROWTH = 16.0
 def priced_first(problem: Problem, solve: Solver) -> Draft | None:
     """What `solve` finds on a problem that may have unknown rates, by the rule above; None where nothing fits."""
     gaps = _gaps(problem)
-    if not (gaps.any() or np.isnan(problem.surface.move_g).any()):
+    if not (gaps.any() or has_unknown(problem.surface.move_g)):
         return solve(problem)
     priced = solve(_weighted(problem, gaps, scale=1.0, weight_g=np.inf))
     if priced is not None:
@@ -75,7 +76,6 @@ def _weighted(problem: Problem, gaps: NDArray[np.bool_], *, scale: float, weight
     hold_g: dict[Line, Floats] = {line: filled(surface.hold_g[line], 0.0) for line in HOLD_LINES}
     run_g["dynamic"] = filled(surface.run_g["dynamic"], extra_g)
     hold_g["idle_held"] = filled(surface.hold_g["idle_held"], extra_g)
-    lost = np.isnan(surface.move_g)
-    move_g = np.where(lost, weight_g * UNKNOWN_TRANSFER_H * problem.gpus, np.where(lost, 0.0, surface.move_g) * scale)
+    move_g = weighted(surface.move_g, scale=scale, unknown_g=weight_g * UNKNOWN_TRANSFER_H * problem.gpus)
     capacity = np.where(gaps & shut, 0, surface.capacity)
     return replace(problem, surface=replace(surface, run_g=run_g, hold_g=hold_g, move_g=move_g, capacity=capacity))

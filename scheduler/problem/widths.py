@@ -14,6 +14,7 @@ from scheduler.domain.emissions import Line
 from scheduler.domain.placement import Placement
 from scheduler.problem.problem import Problem, Width
 from scheduler.problem.surface import Floats
+from scheduler.problem.ways import some_ways
 
 Options = tuple[tuple[int, Width], ...]
 
@@ -47,7 +48,7 @@ def unfolded(problem: Problem) -> tuple[Problem, Options]:
         speed=surface.speed[at] * np.array([width.speed for _, width in options]),
         restart_h=surface.restart_h[at],
         move_h=np.where(at[:, None] == at, 0.0, surface.move_h[np.ix_(at, at)]),
-        move_g=surface.move_g[np.ix_(at, at)],
+        move_g=some_ways(surface.move_g, at),
         site=at,
         width=gpus,
     )

@@ -9,6 +9,7 @@ from scheduler.problem.draft import TIE, Draft, preferred
 from scheduler.problem.grid import Grid, grid
 from scheduler.problem.problem import Problem
 from scheduler.problem.surface import INSTANT_TOLERANCE_H, Floats, Ints
+from scheduler.problem.ways import way_g
 
 
 def best_window(problem: Problem) -> Draft | None:
@@ -78,7 +79,7 @@ def _drafts(problem: Problem, on: Grid, row: Ints, start_h: Floats, end_h: Float
     cost_g = on.run_to(row, end_h) - on.run_to(row, start_h)
     came_from = problem.resumed_from
     if came_from is not None:
-        arrival_g = problem.surface.move_g[came_from, :, on.slot[0]]
+        arrival_g = way_g(problem.surface.move_g, came_from, np.arange(len(problem.surface.clusters)), int(on.slot[0]))
         held_g = on.hold_to(np.full_like(row, came_from), start_h)
         cost_g = cost_g + np.where(problem.surface.moved[came_from, row], arrival_g[row], held_g)
     if not np.isfinite(cost_g).any():

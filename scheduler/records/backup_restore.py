@@ -18,13 +18,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from pydantic import ValidationError
 
 from scheduler.domain.errors import InvalidInput, StoreError
 from scheduler.records import schema
 from scheduler.records.backup import DATABASE, MANIFEST, MEMBER, Manifest
 from scheduler.records.backup_copy import problems_in, revision_of
+from scheduler.records.locks import lock_file
 from scheduler.records.sqlite_errors import store_error, translated
 from scheduler.records.state_folder import StateFolder
 
@@ -56,7 +57,7 @@ def restore_backup(folder: StateFolder, archive: Path, *, replace: bool, now: da
     folder.prepare()
     try:
         with (
-            FileLock(folder.lease).acquire(timeout=2.0),
+            lock_file(folder.lease).acquire(timeout=2.0),
             tempfile.TemporaryDirectory(dir=folder.root, prefix=".restoring-") as scratch,
         ):
             if _is_used(folder) and not replace:

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import cast
 
 from scheduler.domain.cluster import Cluster
-from scheduler.domain.job import Interruptible
 from scheduler.records.attempts import Attempt, attempt
 from scheduler.records.evidence import BadEvidence, Outcome, Sample
 from scheduler.records.evidence_files import EvidenceFiles
@@ -53,13 +52,14 @@ def gather(tx: Transaction, evidence: EvidenceFiles, row: JobRow, *, now: dateti
     """The history of one job up to `now`; evidence that cannot be read counts as none and is named."""
     plans, segments = tx.plans(row.id), tx.segments(row.id)
     declared = {plan.id: clusters_of(plan) for plan in plans if plan is plans[0] or _used(plan, segments)}
-    checkpoint = (row.job.interruptible or Interruptible()).checkpoint
+    by_id = {plan.id: plan for plan in plans}
     attempts, progress, problems = [], row.progress, []
     for segment in segments:
         outcome, samples, problem = _evidence(evidence, row, segment)
         problems += [problem] if problem else []
         cluster = declared[segment.plan_id][segment.cluster]
-        made = attempt(segment, outcome, samples, cluster=cluster, checkpoint=checkpoint, now=now)
+        saves_in = by_id[segment.plan_id].saves_in(row.job)
+        made = attempt(segment, outcome, samples, cluster=cluster, checkpoint=saves_in, now=now)
         if made is not None:
             attempts.append(made)
         progress = next((s.progress for s in reversed(samples) if s.progress is not None), progress)

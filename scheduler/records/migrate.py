@@ -12,11 +12,12 @@ from typing import Final
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from scheduler.domain.errors import StoreError
 from scheduler.records import migrations, schema
 from scheduler.records.backup_copy import copy_database
+from scheduler.records.locks import lock_file
 from scheduler.records.state_folder import StateFolder
 
 STEPS: Final = Path(migrations.__file__).parent
@@ -34,7 +35,7 @@ def upgrade(engine: sa.Engine, folder: StateFolder, *, wait_s: float) -> None:
         StoreError: a scheduler runs, or a step failed; the store is then as it was.
     """
     try:
-        with FileLock(folder.lease).acquire(timeout=wait_s):
+        with lock_file(folder.lease).acquire(timeout=wait_s):
             _upgrade_alone(engine, folder)
     except Timeout as exc:
         if _revision(engine) == schema.REVISION:

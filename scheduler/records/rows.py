@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Literal, cast
 
 from sqlalchemy import RowMapping
 
 from scheduler.domain.instant import format_instant, parse_instant
-from scheduler.domain.job import Job
+from scheduler.domain.job import Interruptible, Job
 from scheduler.domain.placement import Placement, Segment
 
 
@@ -81,6 +81,15 @@ class JobMark:
     wanted: Wanted
 
 
+@dataclass(frozen=True, slots=True)
+class PlanMark:
+    """Which plan binds an open job; the number is 0 where there is none."""
+
+    job_id: str
+    state: JobState
+    plan_id: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRow:
     """One plan of a job, as it was printed when it was made."""
@@ -89,6 +98,12 @@ class PlanRow:
     job_id: str
     made_at: datetime
     document: Mapping[str, object]
+
+    @property
+    def next_decision(self) -> datetime | None:
+        """When its policy decides again; None for one that plans to the end."""
+        said = self.document.get("next_decision")
+        return None if said is None else parse_instant(str(said))
 
     @property
     def placement(self) -> Placement:
@@ -105,6 +120,13 @@ class PlanRow:
                 for entry in entries
             )
         )
+
+    def saves_in(self, job: Job) -> timedelta:
+        """How long before its end the plan asks a segment to stop; what the job states where the plan does not say."""
+        told = self.document.get("checkpoint_s")
+        if isinstance(told, int | float):
+            return timedelta(seconds=told)
+        return (job.interruptible or Interruptible()).checkpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

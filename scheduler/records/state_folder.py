@@ -33,6 +33,11 @@ class StateFolder:
         return self.root / "scheduler.lock"
 
     @property
+    def submits(self) -> Path:
+        """The file whose lock a command holds while it plans what it submits."""
+        return self.root / "submit.lock"
+
+    @property
     def scheduler_log(self) -> Path:
         """What a scheduler in the background says."""
         return self.root / "scheduler.log"

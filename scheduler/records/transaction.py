@@ -20,6 +20,7 @@ from scheduler.records.rows import (
     JobMark,
     JobRow,
     JobState,
+    PlanMark,
     PlanRow,
     SegmentRow,
     StoredJob,
@@ -117,6 +118,18 @@ class Transaction:
             .order_by(job.submitted_at, job.id)
         )
         return [JobMark(row.id, JobState(row.state), row.wanted) for row in self.connection.execute(query)]
+
+    def plan_marks(self) -> list[PlanMark]:
+        """Which plan binds each open job, in order of submission; cheap, whatever the plans say."""
+        job, plan = schema.job.c, schema.plan.c
+        query = (
+            sa.select(job.id, job.state, sa.func.max(plan.id).label("plan_id"))
+            .select_from(schema.job.outerjoin(schema.plan))
+            .where(job.state.not_in([state.value for state in FINAL]))
+            .group_by(job.id)
+            .order_by(job.submitted_at, job.id)
+        )
+        return [PlanMark(row.id, JobState(row.state), row.plan_id or 0) for row in self.connection.execute(query)]
 
     def overdue(self, now: datetime) -> dict[str, datetime]:
         """The deadlines of the open jobs that have missed theirs."""

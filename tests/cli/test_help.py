@@ -66,6 +66,9 @@ def test_an_example_works(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     shutil.copy(tmp_path / "examples" / "job.yaml", tmp_path / "job.yaml")
     rows = "".join(f"2026-03-0{day}T{hour:02}:00:00Z,40,30,50,300\n" for day in range(1, 8) for hour in range(24))
     (tmp_path / "grid.csv").write_text("utc,FR,CA-QC,CA-ON,DE\n" + rows)
+    (tmp_path / "trace.csv").write_text(
+        "job_id,submit_time,duration_hours,gpus\na,2026-03-03T06:00:00Z,4,8\nb,2026-03-03T07:30:00Z,0.5,1\n"
+    )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CARBONSCHED_CLUSTERS", str(tmp_path / "cluster_configs"))
     monkeypatch.setenv("CARBONSCHED_STATE_DIR", str(tmp_path / "state"))

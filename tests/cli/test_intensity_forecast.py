@@ -63,12 +63,32 @@ def test_what_comes_later_changes_nothing(call: Call, tmp_path: Path) -> None:
 
 
 def test_where_nothing_is_known_of_errors_there_is_no_band(call: Call) -> None:
-    """The yearly tables: a flat line that claims nothing."""
-    code, out, _ = call("forecast", "FR", "--json")
-    found = json.loads(out)
-    assert (0, []) == (code, found["skill"])
+    """A week and a half of the past makes a curve that claims nothing."""
+    words = ("forecast", "FR", "--intensity-table", "long.csv", "--now", "2026-01-11T12:00:00Z")
+    found = json.loads(call(*words, "--json")[1])
     assert {(None, None)} == {(hour["low"], hour["high"]) for hour in found["hours"]}
-    assert "no band" in call("forecast", "FR")[1]
+    assert "no band" in call(*words)[1]
+
+
+def test_no_more_hours_are_shown_than_were_asked_for(call: Call) -> None:
+    """Although a forecast is made by whole days."""
+    words = ("forecast", "FR", "--intensity-table", "long.csv", "--now", NOW, "--hours")
+    six, all_day = (json.loads(call(*words, hours, "--json")[1])["hours"] for hours in ("6", "24"))
+    assert (6, 24) == (len(six), len(all_day))
+    assert [hour["start"] for hour in all_day[:6]] == [hour["start"] for hour in six]
+
+
+@pytest.mark.parametrize("named", [None, "static-tables", "rte-eco2mix, static-tables"])
+def test_averages_of_years_are_no_forecast(call: Call, monkeypatch: pytest.MonkeyPatch, named: str | None) -> None:
+    """A line says so, and what to do, instead of a plot of one height; and why another source is not there."""
+    if named:
+        monkeypatch.setenv("CARBONSCHED_SOURCES", named)
+    code, out, err = call("forecast", "FR", "--json")
+    assert (4, "") == (code, out)
+    assert "there is no forecast of FR: static table" in err
+    assert "holds no hours" in err
+    assert "the setting sources" in err
+    assert ("because rte-eco2mix has no" in err) == ("rte" in (named or ""))
 
 
 @pytest.mark.parametrize(
@@ -103,6 +123,12 @@ def test_a_cloud_region_has_its_zone_and_its_sources(call: Call, own_home: Path)
     )
     out = call("zones", "--cloud", "aws")[1]
     assert [line.split()[-2:] for line in out.splitlines() if "us-west-2" in line] == [["US-NW-BPAT", "static-tables"]]
+    every = json.loads(call("zones", "--cloud", "--json")[1])
+    assert every == json.loads(call("zones", "--cloud", "all", "--json")[1])
+    assert {"aws", "azure", "gcp", "ovh"} == {row["provider"] for row in every["regions"]}
+    code, _, err = call("zones", "aws")
+    assert 2 == code
+    assert "carbonsched intensity zones --cloud aws" in err
     code, _, err = call("zones", "--cloud", "mars")
     assert 2 == code
     assert "unknown cloud or region 'mars'" in err

@@ -61,6 +61,25 @@ def test_a_table_of_the_settings_stands_over_the_lists(
     assert [] == Maps.asked
 
 
+def test_a_name_that_nobody_has_is_refused(
+    world: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list would look as if nothing were named."""
+    monkeypatch.setenv("CARBONSCHED_SOURCES", "electricity-map, static-tables")
+    code, _, err = call(capsys, "intensity", "sources")
+    assert 2 == code
+    assert "did you mean 'electricity-maps'?" in err
+
+
+def test_a_zone_of_the_lists_is_the_one_that_is_asked_for(
+    world: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before those of the clusters: it is what the source is named for."""
+    monkeypatch.setenv("CARBONSCHED_SOURCES", "CA-QC = electricity-maps; default = static-tables")
+    out = call(capsys, "intensity", "sources", "--json")[1]
+    assert state(out, "electricity-maps")[1].startswith("CA-QC, ")
+
+
 def test_one_that_is_down_is_told_and_the_command_ends_well(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The rest of the list is whole."""
     Maps.broken = NO_RETRY
@@ -104,6 +123,50 @@ def test_doctor_tells_which_key_is_missing_and_where_to_put_it(
         "the setting sources names none for CA-QC",
     ] == warned
     assert [] == Maps.asked
+
+
+def test_what_the_plan_reaches_is_listed(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the words of the service, for a zone of ours; a source without a plan lists nothing."""
+    found = {
+        each["source"]: each["plan_reaches"]
+        for each in json.loads(call(capsys, "intensity", "sources", "--json")[1])["sources"]
+    }
+    assert found["electricity-maps"]["zone"] in ("FR", "CA-QC")
+    assert found["electricity-maps"]["reaches"]
+    assert found["static-tables"] is None
+    assert f"  plan    it lists for {found['electricity-maps']['zone']}: " in call(capsys, "intensity", "sources")[1]
+
+
+@pytest.mark.parametrize("named", ["electricity-maps", "static-tables", "csv-file"])
+def test_doctor_looks_at_one_source_alone_too(
+    world: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    """A provider, the yearly tables, or a table that is not there, where nothing else is named."""
+    monkeypatch.setenv("CARBONSCHED_SOURCES", named)
+    _, out, _ = call(capsys, "doctor", "--json")
+    found = [(f["level"], f["text"]) for f in json.loads(out)["findings"] if f["what"] == "intensity"]
+    assert 1 == len(found)
+    assert {"electricity-maps": "ok", "static-tables": "ok", "csv-file": "fail"}[named] == found[0][0]
+    assert named in found[0][1]
+
+
+def test_an_open_secret_file_is_stood_in_for_like_a_missing_key(
+    world: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, own_home: Path
+) -> None:
+    """A job goes on without it, and it is said which file and why."""
+    monkeypatch.delenv("ELECTRICITY_MAPS_TOKEN")
+    monkeypatch.setenv("CARBONSCHED_SOURCES", "electricity-maps, static-tables")
+    folder = own_home / "xdg_config_home" / "carbonsched" / "secrets"
+    folder.mkdir(parents=True)
+    (folder / "ELECTRICITY_MAPS_TOKEN").write_text(TOKEN)
+    (folder / "ELECTRICITY_MAPS_TOKEN").chmod(0o644)
+    code, out, err = call(capsys, "intensity", "show", "FR", "--from", "2026-01-01", "--to", "2026-01-02", "--json")
+    assert 0 == code, err
+    said = json.loads(out)
+    assert ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z") == (said["from"], said["to"])
+    assert "static-tables stands in, because electricity-maps needs ELECTRICITY_MAPS_TOKEN" in said["notes"][0]
+    assert "is open to others" in said["notes"][0]
+    assert TOKEN not in out + err
 
 
 @pytest.mark.parametrize("name", ["source_options", "sources"])

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from cli.plan_masses import kg
 from cli.plan_strip import encodable, strip
-from cli.plan_text import kg, plan_text, summary
+from cli.plan_text import plan_text, summary
 from policies.carbon_aware import CarbonAware
 from policies.lowest_carbon_window import LowestCarbonWindow
 from policies.run_now import RunNow
@@ -64,6 +65,10 @@ Emissions, kg CO2e
 
   0.230 kg less than run-now (28.8 %); of electricity alone 36.4 % less.
   Within the ranges of the figures: 0.196 to 0.265 kg less.
+
+Why not less
+  optimal: no feasible placement is under 0.569 kg on the same forecast
+  deadline: what one more day would save is not known
 
 Best uninterrupted run on each cluster
   cluster   zone   g/kWh  dynamic   idle  facility  embodied  total  start             finish

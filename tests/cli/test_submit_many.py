@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cli import main, wiring
-from cli.submit_store import MOST
-from scheduler.domain.errors import Infeasible, InvalidInput
-from scheduler.records.rows import JobRow
-from tests.records.cases import make_cluster
+from cli.submit_store import MOST, Wish, submitted
+from scheduler.domain.errors import Infeasible, InvalidInput, StoreError
+from scheduler.domain.job import Job
+from scheduler.domain.placement import Segment
+from scheduler.execution.placing import Placed, PlanningPlacer
+from scheduler.records.locks import lock_file
+from scheduler.records.rows import JobRow, JobState
+from scheduler.records.store import open_store
+from scheduler.records.transaction import Transaction
+from tests.records.cases import T0, document, make_cluster, make_row
 
 Said = Callable[..., tuple[int, str, str]]
 
@@ -126,8 +134,84 @@ def test_what_is_of_one_job_is_refused_for_several(desk: Path, said: Said, words
     assert says in err
 
 
+@dataclass
+class Meddler:
+    """A planner that is slow enough for somebody else to write to the store before each of its first plans."""
+
+    placer: PlanningPlacer
+    write: Callable[[Transaction, int], None]
+    times: int
+    plans: int = 0
+
+    def submitted(self, job: Job, reference: Mapping[str, str], *, now: datetime, taken: Sequence[Segment]) -> Placed:
+        """Let the other one write, then plan."""
+        self.plans += 1
+        if self.plans <= self.times:
+            with open_store(wiring.state_folder(), busy_s=0.0).writing() as tx:
+                self.write(tx, self.plans)
+        return self.placer.submitted(job, reference, now=now, taken=taken)
+
+
+def meddled(write: Callable[[Transaction, int], None], times: int) -> Meddler:
+    """A job submitted while somebody else writes."""
+    placer = wiring.placer(wiring.settings(), wiring.clusters())
+    meddler = Meddler(placer, write, times)
+    job = Job.from_mapping(
+        {"name": "mine", "entrypoint": "train", "gpus": 8, "duration": "1h", "deadline": "24h", "home": "france"},
+        what="job",
+    )
+    reference = placer.grid.reference(None)
+    submitted(wiring.store(), [Wish("", job, Path())], meddler, reference, [None])  # type: ignore[arg-type]  # all that is used of it
+    return meddler
+
+
+@pytest.mark.usefixtures("desk")
+def test_nobody_waits_while_a_submit_plans() -> None:
+    """What another command writes then is written at once; where it took no room, the plan stands."""
+
+    def tell(tx: Transaction, _n: int) -> None:
+        """A hold, as `carbonsched hold` writes it before the engine has looked."""
+        tx.add_event(tx.jobs()[0].id, wiring.now(), "asked", "hold")
+
+    meddled(tell, 0)
+    assert 1 == meddled(tell, 1).plans
+    assert 2 == len(stored())
+
+
+@pytest.mark.usefixtures("desk")
+@pytest.mark.parametrize("times", [1, 2])
+def test_room_that_went_meanwhile_is_planned_around(times: int) -> None:
+    """Each time somebody was faster it plans again, and in the end with the store in its hand."""
+
+    def take(tx: Transaction, n: int) -> None:
+        """Another job takes the whole cluster for one more hour."""
+        row = replace(make_row(job_id=f"j{n}"), state=JobState.PLANNED, finished_at=None)
+        tx.add_job(row)
+        begins_h = (wiring.now() - T0) / timedelta(hours=1) + n - 1.1
+        plan = document([make_cluster()], [("france", begins_h, begins_h + 1.1)])
+        plan["placement"][0]["gpus"] = 16  # type: ignore[index]  # of a document that the test made
+        tx.add_plan(row.id, wiring.now(), plan)
+        tx.add_event(row.id, wiring.now(), "submitted", "")
+
+    assert times + 1 == meddled(take, times).plans
+    with wiring.store().reading() as tx:
+        [mine] = [row for row in tx.jobs() if row.job.name == "mine"]
+        start = tx.newest_plans([mine.id])[mine.id].placement.segments[0].start
+    assert abs(start - mine.submitted_at - times * timedelta(hours=1)) < timedelta(minutes=5)
+
+
+def test_a_submit_that_waits_for_ever_says_so(desk: Path, said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one plans, and does not come to its end."""
+    monkeypatch.setattr("cli.submit_store._TURN_S", 0.01)
+    wiring.state_folder().prepare()
+    with lock_file(wiring.state_folder().submits):
+        code, _, err = said(lines(desk / "jobs.jsonl", {}))
+    assert (StoreError.exit_code, []) == (code, stored())
+    assert "other jobs have been planned for 0.01 s" in err
+
+
 def test_a_file_without_jobs_and_one_with_too_many_are_refused(desk: Path, said: Said) -> None:
-    """The store is held while they are planned, so there is an end to it."""
+    """Others wait while they are planned, so there is an end to it."""
     (desk / "none.jsonl").write_text("\n")
     assert "holds no job" in said("none.jsonl")[2]
     code, _, err = said(lines(desk / "many.jsonl", *[{}] * (MOST + 1)))

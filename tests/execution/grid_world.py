@@ -12,7 +12,7 @@ import numpy as np
 
 from intensity_sources.registry import Sources, find_sources
 from scheduler.domain.basis import DEFAULT_BASIS, Basis
-from scheduler.domain.errors import CredentialMissing, NotCovered, SourceUnavailable
+from scheduler.domain.errors import CredentialMissing, NotCovered, SourceUnavailable, UnusableAnswer
 from scheduler.domain.intensity import IntensitySeries, Kind, Provenance
 from scheduler.ports import IntensitySource, SourceCard, SourceSetup
 
@@ -28,12 +28,15 @@ class Wire:
 
     Args:
         down: why it cannot be asked; refuses: why it says no; key: whether the credential is there.
+        odd: zones for which it answers what cannot be used; pastless: whether it refuses all that is past.
         ahead_h: how far its forecast reaches; since: from when on it has a past; wave: its figures by hour of the day.
     """
 
     down: str = ""
     refuses: str = ""
     key: bool = True
+    odd: tuple[str, ...] = ()
+    pastless: bool = False
     ahead_h: int = 72
     since: datetime = datetime(2020, 1, 1, tzinfo=UTC)
     basis: Basis = DEFAULT_BASIS
@@ -50,6 +53,10 @@ class Wire:
             self.gate.wait(5)
         if self.down:
             raise SourceUnavailable(self.down)
+        if zone in self.odd:
+            raise UnusableAnswer(f"an odd answer for {zone}")
+        if self.pastless and what == "series":
+            raise NotCovered("the plan has no past")
         if self.refuses or basis != self.basis:
             raise NotCovered(self.refuses or f"no '{basis}'")
 
@@ -100,6 +107,21 @@ def provider(wire: Wire, called: str = "wire", *, forecasts: bool = True) -> typ
             )
 
     return Forecasting if forecasts else Observing
+
+
+def with_issues(wire: Wire, called: str = "wire") -> type[IntensitySource]:
+    """The class of a source on that wire that has its past forecasts too."""
+
+    class Remembering(provider(wire, called)):  # type: ignore[misc]  # a class made for the test
+        """What it forecast before."""
+
+        def issues(self, zone: str, basis: Basis, start: datetime, end: datetime) -> Sequence[IntensitySeries]:
+            """The one issued at `start`."""
+            wire.ask("issues", zone, basis, start, end)
+            ends = start + wire.ahead_h * HOUR
+            return [_hours(wire, called, zone, start, ends, kind="forecast", issued_at=start)]
+
+    return Remembering
 
 
 def _hours(

@@ -27,11 +27,11 @@ def test_a_training_that_ends_well_leaves_the_same_evidence_in_both_places(node:
     trained_at, trained_s = outcome.pop("trained_unix"), outcome.pop("trained_s")
     assert isinstance(trained_at, float)
     assert isinstance(trained_s, float)
-    assert started <= trained_at < trained_at + trained_s <= ended
-    assert 0.35 <= trained_s == pytest.approx(0.35, abs=0.2)
     assert isinstance(started, float)
     assert isinstance(ended, float)
     assert isinstance(duration, float)
+    assert started <= trained_at < trained_at + trained_s <= ended
+    assert 0.35 <= trained_s == pytest.approx(0.35, abs=0.2)
     assert before <= started <= ended <= time.time()
     assert trained_s <= duration == pytest.approx(ended - started, abs=0.05)
     samples = node.samples

@@ -307,21 +307,21 @@ def test_a_last_copy_that_fails_is_said_and_the_folder_kept(node: Node, near: Fa
     assert 2 <= node.log.read_text().count("the checkpoint could not be copied")
 
 
-def test_a_higher_fence_on_the_storage_kills_and_nothing_is_copied(far: Far, until: Until) -> None:
+def test_a_higher_fence_on_the_storage_kills_and_nothing_is_copied(near: Far, until: Until) -> None:
     """The later attempt's checkpoint is the one."""
     command = python(COUNTS_STOPS, "0")
-    first = far.start(command, 5)
-    until((far.node.root / "disk" / "cs-7f3a-s5-a1" / "checkpoint" / "ready").exists)
+    first = near.start(command, 5)
+    until((near.node.root / "disk" / "cs-7f3a-s5-a1" / "checkpoint" / "ready").exists)
     began = time.monotonic()
-    second = far.start(command, 6)
+    second = near.start(command, 6)
     assert 128 + 9 == first.wait(timeout=20)
-    until((far.node.root / "disk" / "cs-7f3a-s6-a1" / "checkpoint" / "ready").exists)
+    until((near.node.root / "disk" / "cs-7f3a-s6-a1" / "checkpoint" / "ready").exists)
     assert time.monotonic() - began < 10.0
-    assert ("fenced", "not_copied") == (far.outcome(5)["reason"], far.outcome(5)["saved"])
-    assert [] == far.generations()
+    assert ("fenced", "not_copied") == (near.outcome(5)["reason"], near.outcome(5)["saved"])
+    assert [] == near.generations()
     stop_like_ray(second)
     assert 0 == second.wait(timeout=20)
-    assert ["00000006-000001"] == far.generations()
+    assert ["00000006-000001"] == near.generations()
 
 
 def test_a_stop_or_a_higher_fence_ends_a_fetch(near: Far, until: Until) -> None:

@@ -129,6 +129,18 @@ def test_the_next_plan_is_told_how_long_a_save_really_took(new_world: NewWorld) 
     assert timedelta(minutes=6) == job.interruptible.checkpoint
 
 
+def test_a_stop_is_asked_for_as_early_as_its_plan_took_a_save_to_be(new_world: NewWorld) -> None:
+    """The plan was made with a save of a quarter of an hour, as it was seen; the job states six minutes."""
+    world = new_world(stretch("one", 0, 1), stretch("two", 2, 4), interruptible={"checkpoint": "6m"})
+    with world.store.writing() as tx:
+        tx.connection.exec_driver_sql("UPDATE plan SET document = json_set(document, '$.checkpoint_s', 900.0)")
+    world.at(0)
+    world.at(0.74)
+    assert [] == world.one.stopped
+    world.at(0.75)
+    assert [FIRST] == world.one.stopped
+
+
 def test_a_stop_that_did_not_reach_the_cluster_is_asked_again(new_world: NewWorld) -> None:
     """The line was cut at the very moment: the intent stands, and the request follows when the line is back."""
     world = new_world(stretch("one", 0, 1), stretch("one", 2, 4))

@@ -104,6 +104,71 @@ def test_a_launch_may_land_for_a_minute_whatever_the_wall_clock_says(new_world: 
     assert [JobState.LAUNCHING, JobState.CANCELLED] == [*states, world.job.state]
 
 
+def cancelled_after(world: World, seconds_s: float) -> JobState:
+    """The state of a job whose launch failed, so long after it was cancelled."""
+    world.want("cancel")
+    passes(world, seconds_s / 60)
+    return world.job.state
+
+
+def test_a_launch_that_was_never_sent_lands_nowhere(new_world: NewWorld) -> None:
+    """Its secret is not there: nothing was asked of the cluster, and a cancel waits for nothing."""
+    world = new_world(stretch("one", 0, 3), secrets=["ABSENT"])
+    world.at(0)
+    passes(world, 0.1)
+    assert (JobState.LAUNCHING, "the secret 'ABSENT' is not set") == (world.job.state, world.job.reason)
+    assert JobState.CANCELLED == cancelled_after(world, 1)
+
+
+def test_a_launch_that_was_refused_lands_nowhere(new_world: NewWorld) -> None:
+    """Its cluster answered: that was no lost answer."""
+    world = new_world(stretch("one", 0, 3))
+    world.one.refuses = "cluster one answered 400"
+    world.at(0)
+    passes(world, 0.1)
+    assert JobState.CANCELLED == cancelled_after(world, 1)
+
+
+def test_a_refusal_says_nothing_of_a_launch_whose_answer_was_lost_before(new_world: NewWorld) -> None:
+    """The first may land though the second was refused."""
+    world = new_world(stretch("one", 0, 3))
+    submit, world.one.submit = world.one.submit, lost_answer  # type: ignore[method-assign]  # the fake is the test's own
+    world.at(0)
+    world.one.submit, world.one.refuses = submit, "cluster one answered 400"  # type: ignore[method-assign]  # the same
+    passes(world, 0.1)
+    assert "cluster one answered 400" == world.job.reason
+    assert JobState.LAUNCHING == cancelled_after(world, 1)
+    assert JobState.CANCELLED == cancelled_after(world, 60)
+
+
+def test_what_another_process_sent_may_land(new_world: NewWorld) -> None:
+    """One that starts anew cannot know whether the launch was on its way when the other one died."""
+    world = new_world(stretch("one", 0, 3), secrets=["ABSENT"])
+    world.at(0)
+    world.engine = world.reborn()
+    assert JobState.LAUNCHING == cancelled_after(world, 1)
+    assert JobState.LAUNCHING == cancelled_after(world, 50)
+    assert JobState.CANCELLED == cancelled_after(world, 11)
+
+
+def test_a_cluster_that_was_silent_for_an_hour_and_forgot_its_jobs_is_given_a_whole_lease(new_world: NewWorld) -> None:
+    """It may have died a moment ago, and the agent noticed only then: the hour of silence counts for nothing."""
+    world = new_world(stretch("one", 0, 3), replans=(Placement(segments=(stretch("two", 0, 9),)),))
+    world.at(0)
+    world.at(0.05)
+    world.one.cut = True
+    for _ in range(12):
+        passes(world, 5)
+    world.one.cut, world.one.session = False, "another"
+    world.one.status.clear()
+    passes(world, 1)
+    passes(world, 16.9)
+    assert ([""], []) == ([s.end for s in world.segments], world.two.started)
+    passes(world, 0.2)
+    passes(world, 0.1)
+    assert ("unknown", ["cs-abcdefgh-s1-a2"]) == (world.segments[0].end, world.two.started)
+
+
 def fences(tmp_path: Path) -> list[int]:
     """The fences beside the checkpoint."""
     return sorted(int(each.suffix[1:]) for each in (tmp_path / "saves" / "a.carbonsched").glob("carbonsched-fence.*"))

@@ -15,6 +15,7 @@ from scheduler.domain.errors import InvalidInput, NotCovered, UnknownName
 from scheduler.domain.instant import format_instant
 from scheduler.execution.grid import Grid
 from scheduler.execution.keeping import Keeper
+from scheduler.execution.opened import Opened
 from scheduler.execution.outlooks import Outlooks
 from scheduler.planning.forecasting.outlook import OWN
 from scheduler.records.intensity_store import KeptIntensities
@@ -264,6 +265,40 @@ def test_a_replay_sees_only_what_was_known_then(grid: Grid, wire: Wire, clock: F
     assert 7.0 == now.at(NOW)
 
 
+def test_what_was_said_is_there_without_the_key_too(grid: Grid, wire: Wire) -> None:
+    """A key that is gone takes nothing back, and that it is gone is said."""
+    alone = chained(grid, "wire, static-tables")
+    known(alone)
+    wire.key = False
+    pieces, notes = known(replace(alone, _opened=Opened()))
+    assert {"The wire"} == {source for source, *_ in pieces}
+    assert ("what wire has is used, although wire needs WIRE_KEY, which is not set",) == notes
+
+
+def test_a_forecast_that_was_fetched_for_a_decision_counts_for_it(grid: Grid, wire: Wire, clock: FakeClock) -> None:
+    """A provider that does not say when it issued counts as issuing when it was fetched, after `now` was noted."""
+    assert grid.keeper is not None
+    looking = replace(chained(grid, "wire, static-tables"), outlooks=Outlooks(keeper=grid.keeper))
+    reference, now = looking.reference(None), clock.now()
+    wire.clock = lambda: clock.now() + timedelta(seconds=3)
+    looking.freshen(reference, ["FR"], now, now + 6 * HOUR)
+    made = looking.ahead(reference, ["FR"], now, now + 6 * HOUR, now).series["FR"]
+    assert ["The wire"] == [piece.source.name for piece in made.origins if piece.kind == "forecast"]
+
+
+@pytest.mark.parametrize(("since_h", "until_h"), [(-6, -3), (-6, 6)])
+def test_why_the_past_is_not_there_is_told_beside_a_forecast(
+    grid: Grid, wire: Wire, since_h: int, until_h: int
+) -> None:
+    """A source whose forecast comes and whose past is refused does not just have nothing."""
+    wire.pastless = True
+    alone = chained(grid, "wire, static-tables")
+    reference, start, end = alone.reference(None), NOW + since_h * HOUR, NOW + until_h * HOUR
+    alone.freshen(reference, ["FR"], start, end)
+    notes = alone.ahead(reference, ["FR"], start, end).series["FR"].notes
+    assert "the plan has no past" in notes[0]
+
+
 def test_an_older_forecast_is_used_while_its_source_is_down_and_that_is_said(
     grid: Grid, wire: Wire, clock: FakeClock
 ) -> None:
@@ -276,7 +311,7 @@ def test_an_older_forecast_is_used_while_its_source_is_down_and_that_is_said(
     grid.freshen(reference, ["FR"], now, now + HOUR)
     made = grid.ahead(reference, ["FR"], now, now + HOUR).series["FR"]
     assert 113.0 == made.at(now)
-    assert made.notes[0].startswith("what wire said before is used, because no connection")
+    assert made.notes[0].startswith("what wire has is used, although no connection")
 
 
 def test_names_that_nobody_has_are_refused_with_those_there_are(grid: Grid) -> None:

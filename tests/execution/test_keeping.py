@@ -15,7 +15,7 @@ from scheduler.records.intensity_store import KeptIntensities
 from scheduler.records.state_folder import StateFolder
 from scheduler.records.store import open_store
 from tests.execution.fake_clock import FakeClock
-from tests.execution.grid_world import HOUR, MARGINAL, T0, ZONES, Wire, provider
+from tests.execution.grid_world import HOUR, MARGINAL, T0, ZONES, Wire, provider, with_issues
 
 REFRESH = timedelta(minutes=30)
 MINUTE = timedelta(minutes=1)
@@ -109,6 +109,56 @@ def test_a_source_that_is_down_is_left_alone_longer_and_longer(keeper: Keeper, w
     clock.sleep(HOUR)
     keeper.freshen_forecast(of(), asks)
     assert "" == keeper.trouble(of(), "forecast")
+
+
+def test_an_answer_that_cannot_be_used_stops_its_question_alone(keeper: Keeper, wire: Wire, clock: FakeClock) -> None:
+    """A zone that is answered oddly is left alone longer and longer; the other zones of the source are asked."""
+    asks, wire.odd = source(wire), ("Z1",)
+    for _ in range(10):
+        for zone in ZONES[:2]:
+            keeper.freshen_forecast(of(zone), asks)
+        clock.sleep(MINUTE)
+    assert (1, 4) == (wire.asked("forecast").count("Z0"), wire.asked("forecast").count("Z1"))
+    assert keeper.trouble(of("Z1"), "forecast").startswith("an odd answer for Z1 (asked 2026-03-01T")
+    assert "" == keeper.trouble(of("Z0"), "forecast")
+    wire.odd = ()
+    clock.sleep(HOUR)
+    keeper.freshen_forecast(of("Z1"), asks)
+    assert "" == keeper.trouble(of("Z1"), "forecast")
+
+
+def test_past_issues_are_asked_for_a_few_at_a_time_until_a_month_is_there(
+    keeper: Keeper, kept: KeptIntensities, wire: Wire, clock: FakeClock
+) -> None:
+    """One a day at the hour of now, the newest first, each once; so a bias is known long before a month is over."""
+    asks = with_issues(wire)()
+    hour = T0 + 12 * HOUR
+    for turns in range(1, 5):
+        for _ in range(3):
+            keeper.freshen_issues(of(), asks)
+        assert min(9 * turns, 28) == len(wire.asked("issues"))
+        clock.sleep(REFRESH)
+    assert [hour - timedelta(days=day) for day in range(1, 10)] == [call[2] for call in wire.calls[:9]]
+    found = kept.forecasts(of(), T0 - timedelta(days=40), clock.now())
+    expected = [(T0 - timedelta(days=day)).date() for day in range(28, 0, -1)]
+    assert expected == [issue.issued_at.date() for issue in found if issue.issued_at is not None]
+    another = Keeper(store=lambda: kept, clock=clock, refresh=REFRESH)
+    another.freshen_issues(of(), asks)
+    assert 28 == len(wire.asked("issues"))
+
+
+def test_a_plan_without_past_issues_is_asked_once_a_refresh(keeper: Keeper, wire: Wire, clock: FakeClock) -> None:
+    """And stands in the way of nothing else."""
+    asks, wire.refuses = with_issues(wire)(), "the plan has none"
+    keeper.freshen_issues(of(), asks)
+    keeper.freshen_issues(of(), asks)
+    assert ["Z0"] == wire.asked("issues")
+    assert "" == keeper.trouble(of(), "forecast")
+    clock.sleep(REFRESH)
+    keeper.freshen_issues(of(), asks)
+    assert 2 == len(wire.asked("issues"))
+    keeper.freshen_issues(of(), source(wire))
+    assert 2 == len(wire.asked("issues"))
 
 
 def test_a_refusal_holds_for_its_question_alone(keeper: Keeper, wire: Wire, clock: FakeClock) -> None:

@@ -134,9 +134,27 @@ def test_a_good_older_plan_is_kept(placer: PlanningPlacer, reference: dict[str, 
 
 
 def test_a_gain_too_small_does_not_change_a_plan(placer: PlanningPlacer, reference: dict[str, str]) -> None:
-    """Any three of the six clean hours are as good: an older plan on the last three stays."""
-    ahead = [Segment(cluster="qc", start=START + 9 * HOUR, end=START + 12 * HOUR, gpus=8)]
+    """It is the cleaner hour by 2 g/kWh that the older plan lacks, and ends no later for it."""
+    path = Path(reference["path"])
+    path.write_text(path.read_text().replace("T06:00:00Z,100,20", "T06:00:00Z,100,22"))
+    ahead = [Segment(cluster="qc", start=START + 6 * HOUR, end=START + 9 * HOUR, gpus=8)]
     assert placer.better(stored(reference), [], ahead, now=START + 2 * HOUR, taken=()) is None
+
+
+@pytest.mark.parametrize(("start_h", "becomes"), [(9, [("qc", 6, 9)]), (6.25, [("qc", 6, 9)]), (6 + 1 / 8, None)])
+def test_an_earlier_end_at_the_same_cost_is_taken(
+    placer: PlanningPlacer, reference: dict[str, str], start_h: float, becomes: list[tuple[str, float, float]] | None
+) -> None:
+    """Any three of the six clean hours are as good, so room that came free lets it end sooner; not by minutes."""
+    ahead = [Segment(cluster="qc", start=START + start_h * HOUR, end=START + (start_h + 3) * HOUR, gpus=8)]
+    better = placer.better(stored(reference), [], ahead, now=START + 2 * HOUR, taken=())
+    assert becomes == (None if better is None else spans(better.plan.chosen.placement.segments))
+
+
+def test_a_plan_keeps_how_early_its_stops_are_asked_for(placer: PlanningPlacer, reference: dict[str, str]) -> None:
+    """It was made with the time of a save as it was seen, which is not the one that the job states."""
+    row = stored(reference, interruptible={"checkpoint": "6m"})
+    assert 360.0 == placer.place(row, [], now=START, taken=()).document["checkpoint_s"]
 
 
 def test_a_plan_that_became_much_worse_is_replaced(placer: PlanningPlacer, reference: dict[str, str]) -> None:

@@ -61,6 +61,16 @@ def test_a_snapshot_holds_the_folder_and_the_agent_beside_it(folder: Path, targe
     assert [made.path] == [*target.iterdir()]
 
 
+def test_a_snapshot_is_the_accounts_own(folder: Path, target: Path) -> None:
+    """What is put open to others is closed; code and what lies beside it may be secret."""
+    before = os.umask(0o022)
+    try:
+        path = snapshot(folder, (), target).path
+    finally:
+        os.umask(before)
+    assert (0o600, 0o700) == tuple(stat.S_IMODE(each.stat().st_mode) for each in (path, target))
+
+
 def test_equal_content_is_one_file_whatever_its_times_and_place(folder: Path, target: Path, tmp_path: Path) -> None:
     """Two clones of one commit are one package."""
     first = snapshot(folder, (), target)

@@ -41,6 +41,13 @@ def test_a_save_at_the_very_end_keeps_the_outcomes_progress() -> None:
     assert 0.4 == safe([sample(1.9, 0.39)], outcome, before=0.0, worked=0.9).progress
 
 
+def test_a_save_at_the_end_of_the_training_is_one_however_long_its_copy_took() -> None:
+    """The agent ended half an hour after the training, which its last copy took."""
+    copied = {"saved": "copied", "trained_at": at(0), "trained_s": 1.5 * 3600}
+    outcome = make_outcome(0, 2, progress=0.4, saved_at=at(1.5), **copied)
+    assert 0.4 == safe([sample(1.4, 0.39)], outcome, before=0.0, worked=0.9).progress
+
+
 def test_by_the_clock_a_share_of_the_run_is_safe() -> None:
     """The training tells nothing: half its time lies before the save."""
     outcome = make_outcome(0, 2, saved_at=at(1))

@@ -194,10 +194,10 @@ def test_a_missing_or_altered_package_says_nothing_of_secrets(gossip: Gossip, tm
         assert SPOT not in whole(raised.value)
 
 
-@given(st.text(min_size=6, max_size=60), st.sampled_from(["{}", "a {} b", "{}{}", "x={}\n"]))
+@given(st.text(min_size=3, max_size=60), st.sampled_from(["{}", "a {} b", "{}{}", "x={}\n"]))
 def test_a_redacted_text_holds_its_secret_in_no_form(secret: str, around: str) -> None:
     """However it is quoted."""
-    if len(secret.strip()) < 6:  # the shortest that counts
+    if len(secret.strip()) < 3 or MARK[0] in secret:  # the shortest that counts; and a mark is no find
         return
     forms = (secret, json.dumps(secret), repr(secret), json.dumps({"a": json.dumps({"b": secret})}), ascii(secret))
     for form in forms:

@@ -19,7 +19,14 @@ from responses import matchers
 from intensity_sources.electricity_maps import ElectricityMaps
 from intensity_sources.registry import find_sources
 from scheduler.domain.basis import DEFAULT_BASIS, Basis
-from scheduler.domain.errors import CredentialMissing, InvalidInput, NotCovered, SourceUnavailable, UnknownName
+from scheduler.domain.errors import (
+    CredentialMissing,
+    InvalidInput,
+    NotCovered,
+    SourceUnavailable,
+    UnknownName,
+    UnusableAnswer,
+)
 from scheduler.ports import ForecastSource, PlanSource
 from tests.intensity_sources.electricity_maps_answers import (
     BASE,
@@ -417,9 +424,9 @@ def test_a_refusal_after_answers_is_no_matter_of_the_plan(
         ((404, {"status": "error", "message": "No data"}), NotCovered, "no data for FR: No data"),
         ((404, "<html>Cannot GET /v4/x</html>"), SourceUnavailable, "answered 404: a web page"),
         ((418, ""), SourceUnavailable, "answered 418: nothing"),
-        ((200, "<html></html>"), SourceUnavailable, "a web page"),
-        ((200, '{"zone": "FR", "carbonInt'), SourceUnavailable, "no whole JSON"),
-        ((200, '{"zone": "FR", "carbonIntensity": NaN}'), SourceUnavailable, "no whole JSON"),
+        ((200, "<html></html>"), UnusableAnswer, "a web page"),
+        ((200, '{"zone": "FR", "carbonInt'), UnusableAnswer, "no whole JSON"),
+        ((200, '{"zone": "FR", "carbonIntensity": NaN}'), UnusableAnswer, "no whole JSON"),
     ],
 )
 def test_each_refusal_is_told_as_what_it_is(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from intensity_sources.electricity_maps_rows import Ask, parse_forecast, parse_rows, parse_zones
 from scheduler.domain.basis import Basis
-from scheduler.domain.errors import NotCovered, SourceUnavailable
+from scheduler.domain.errors import NotCovered, SourceUnavailable, UnusableAnswer
 from tests.intensity_sources.electricity_maps_answers import (
     CURRENT,
     HOUR,
@@ -74,7 +74,7 @@ def test_version_3_leaves_more_unsaid() -> None:
     bare = [{name: cell for name, cell in row(CURRENT).items() if name != "flowTraced"}]
     found = parse_rows({"zone": "FR", "history": bare}, ASK)
     assert (HOUR, [figure(CURRENT)]) == (found.step, found.points.g_per_kwh.tolist())
-    with pytest.raises(SourceUnavailable, match="flowTraced True, asked for False"):
+    with pytest.raises(SourceUnavailable, match="does not say that its answer is of flowTraced False"):
         parse_rows({"zone": "FR", "history": bare}, MADE_HERE)
 
 
@@ -172,8 +172,8 @@ def test_a_forecast_has_an_issue() -> None:
 @pytest.mark.parametrize(
     ("answer", "ask", "why"),
     [
-        (forecast(6), DIRECT, "with emissionFactorType 'lifecycle', asked for 'direct'"),
-        (forecast(6), MADE_HERE, "with flowTraced True, asked for False"),
+        (forecast(6), DIRECT, "does not say that its answer is of emissionFactorType 'direct'"),
+        (forecast(6), MADE_HERE, "does not say that its answer is of flowTraced False"),
         (forecast(6, zone="DE"), ASK, "with zone 'DE'"),
         (forecast(6, updatedAt="soon"), ASK, "updatedAt"),
         (forecast(6, forecast=None), ASK, "its forecast is no list"),
@@ -183,7 +183,7 @@ def test_a_forecast_has_an_issue() -> None:
 )
 def test_a_forecast_that_is_not_what_was_asked_for_is_refused(answer: Json, ask: Ask, why: str) -> None:
     """One that does not say that it is direct counts as what the service gives by default."""
-    with pytest.raises(SourceUnavailable, match="electricity-maps") as caught:
+    with pytest.raises(NotCovered if "does not say" in why else UnusableAnswer, match="electricity-maps") as caught:
         parse_forecast(answer, ask)
     assert why in caught.value.message
 

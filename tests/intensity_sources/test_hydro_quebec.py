@@ -88,6 +88,7 @@ def test_an_hour_is_its_mix_with_the_medians(wire: responses.RequestsMock) -> No
     assert [491 / 21, 24.0] == pytest.approx(series.g_per_kwh.tolist())
     assert [27 / 21, 1.0] == pytest.approx(series.low.tolist())
     assert [44056 / 21, 2200.0] == pytest.approx(series.high.tolist())
+    assert "2200 g/kWh of hydropower), so no saving here can stand out from it" in series.notes[0]
     assert (at("2026-03-10T08:00"), HOUR, "estimated", NOW) == (
         series.start,
         series.step,

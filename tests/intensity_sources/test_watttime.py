@@ -18,8 +18,15 @@ from responses import matchers
 from intensity_sources.registry import find_sources
 from intensity_sources.watttime import WattTime
 from scheduler.domain.basis import DEFAULT_BASIS, Basis
-from scheduler.domain.errors import CredentialMissing, InvalidInput, NotCovered, SourceUnavailable, UnknownName
-from scheduler.ports import ForecastSource, PlanSource
+from scheduler.domain.errors import (
+    CredentialMissing,
+    InvalidInput,
+    NotCovered,
+    SourceUnavailable,
+    UnknownName,
+    UnusableAnswer,
+)
+from scheduler.ports import ForecastSource, IssueSource, PlanSource
 from tests.intensity_sources.watttime_answers import (
     AOER,
     BASE,
@@ -208,7 +215,7 @@ def test_it_tells_what_the_plan_reaches(source: WattTime, http: responses.Reques
 
 def test_a_zone_without_a_region_is_not_covered(source: WattTime, http: responses.RequestsMock) -> None:
     """Nobody is asked."""
-    with pytest.raises(NotCovered, match="which of its regions 'US-MIDA-PJM' is, is not known"):
+    with pytest.raises(NotCovered, match="which of its regions 'US-MIDA-PJM' is, no option"):
         source.series("US-MIDA-PJM", MOER, NOW - HOUR, NOW)
     assert "US-MIDA-PJM" not in source.zones()
     assert {"CA-QC", "FR"} <= set(source.zones())
@@ -290,14 +297,15 @@ def test_past_issues_are_asked_for_by_the_day(source: WattTime, http: responses.
     log_in(http)
     start = datetime(2026, 3, 1, tzinfo=UTC)
     joint, end = start + DAY, start + 30 * HOUR
-    asked = {**ASKED, "horizon_hours": "1"}
+    asked = {**ASKED, "horizon_hours": "72"}
     first = issues(start, start + 6 * HOUR, joint)
     first["data"].append(
         {"generated_at": (start + 8 * HOUR).isoformat(), "forecast": [points(start, 1)[0] | {"value": None}]}
     )
     serve(http, "forecast/historical", first, asked | between(start, joint))
     serve(http, "forecast/historical", issues(joint, end), asked | between(joint, end))
-    found = source.issues("CA-QC", MOER, start, end, horizon_h=1)
+    remembering: IssueSource = source
+    found = remembering.issues("CA-QC", MOER, start, end)
     assert [start, start + 6 * HOUR, joint] == [series.issued_at for series in found]
     assert [("forecast", 12)] * 3 == [(series.kind, len(series)) for series in found]
     assert [start, start + 6 * HOUR, joint] == [series.start for series in found]
@@ -314,7 +322,7 @@ def test_an_index_is_never_an_intensity(source: WattTime, http: responses.Reques
 @pytest.mark.parametrize(
     ("reply", "kind", "why"),
     [
-        ((400, {"error": "INVALID_QUERY_PARAMS", "msg": "start is wrong"}), SourceUnavailable, "400: start is wrong"),
+        ((400, {"error": "INVALID_QUERY_PARAMS", "msg": "start is wrong"}), UnusableAnswer, "400: start is wrong"),
         (
             (403, {"error": "Invalid scope", "message": "You do not have sufficient access"}),
             NotCovered,
@@ -322,10 +330,10 @@ def test_an_index_is_never_an_intensity(source: WattTime, http: responses.Reques
         ),
         ((404, {"error": "No coverage available"}), NotCovered, "does not cover the forecast of HQ"),
         ((404, "<html></html>"), SourceUnavailable, "404: a web page"),
-        ((422, {"error": "horizon"}), SourceUnavailable, "422: horizon"),
+        ((422, {"error": "horizon"}), UnusableAnswer, "422: horizon"),
         ((418, ""), SourceUnavailable, "418: nothing"),
-        ((200, "<html></html>"), SourceUnavailable, "a web page"),
-        ((200, '{"data": [{"value": 8'), SourceUnavailable, "no whole JSON"),
+        ((200, "<html></html>"), UnusableAnswer, "a web page"),
+        ((200, '{"data": [{"value": 8'), UnusableAnswer, "no whole JSON"),
     ],
 )
 def test_each_refusal_is_told_as_what_it_is(

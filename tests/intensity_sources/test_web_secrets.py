@@ -37,6 +37,11 @@ def test_a_credential_is_masked_as_it_is_and_as_it_is_quoted(
     assert MASK in shown
 
 
+def test_a_credential_with_a_slash_is_masked_in_a_path() -> None:
+    """Where the slash stays and the rest is quoted."""
+    assert MASK == Secrets(("00000000/:00",)).hide("00000000/%3A00")
+
+
 @settings(max_examples=100)
 @given(secret=PRINTABLE, cut=st.integers(10, 60))
 def test_a_credential_that_was_cut_off_is_masked(secret: str, cut: int) -> None:

@@ -16,6 +16,7 @@ from scheduler.problem.assemble import Assembled, assemble
 from scheduler.problem.candidates import NoCandidate
 from scheduler.problem.learnt import learnt_from
 from scheduler.problem.surface import RUN_LINES
+from scheduler.problem.ways import way_g
 from tests.planning.worlds import H100, SHARED, T0, at, cluster, flat, job, series
 
 PARIS, MONTREAL = cluster(), cluster("montreal", "CA-QC")
@@ -175,9 +176,10 @@ def test_a_checkpoint_travels_over_a_shared_storage() -> None:
     away = cluster("nice", "FR", storage=[{"name": "nfs", "path": "/x"}])
     surface = made(job(checkpoint={"gb": 100}), [here, there, away]).problem.surface
     assert [[0, 0, np.inf], [0, 0, np.inf], [np.inf, np.inf, 0]] == surface.move_h.tolist()
-    assert 100 * 0.01 * 45 == pytest.approx(surface.move_g[0, 1, 0])
-    assert 0 == surface.move_g[0, 0, 0]
-    assert 0 == made(clusters=[here, there]).problem.surface.move_g.max()
+    assert 100 * 0.01 * 45 == pytest.approx(way_g(surface.move_g, 0, 1, 0))
+    assert 0 == way_g(surface.move_g, 0, 0, 0)
+    free = made(clusters=[here, there]).problem.surface.move_g
+    assert 0 == way_g(free, np.array([0, 1]), np.array([1, 0]), 0).max()
 
 
 def test_a_resumed_job_goes_on_where_its_checkpoint_can_be_read() -> None:
@@ -196,7 +198,7 @@ def test_a_checkpoint_can_leave_a_cluster_that_may_not_be_used_again() -> None:
     assert ("paris", "montreal") == surface.clusters
     assert {0} == set(surface.capacity[1].tolist())
     assert np.isnan(surface.run_g["dynamic"][1]).all()
-    assert 45.0 == pytest.approx(surface.move_g[1, 0, 0])
+    assert 45.0 == pytest.approx(way_g(surface.move_g, 1, 0, 0))
 
 
 def test_a_checkpoint_in_a_zone_without_intensity_leaves_at_a_price_nobody_knows() -> None:
@@ -205,7 +207,7 @@ def test_a_checkpoint_in_a_zone_without_intensity_leaves_at_a_price_nobody_knows
     the_job = job(checkpoint={"gb": 100}, deadline="20h")
     found = made(the_job, [here, there], grid={"FR": GRID["FR"]}, progress=0.5, resumed_from="montreal")
     assert [("montreal", "no intensity for zone CA-QC")] == [(r.cluster, r.reason) for r in found.rejected]
-    assert np.isnan(found.problem.surface.move_g[1, 0]).all()
+    assert np.isnan(way_g(found.problem.surface.move_g, 1, 0, 0))
     assert 0 == found.problem.surface.move_h[1, 0]
 
 

@@ -95,6 +95,7 @@ def test_without_forecast_leaves_nothing_of_the_rates() -> None:
     """Running, holding and transfers are zero, unknown ones too; room and overheads stay."""
     posed = small_problem(Random(3), gaps=True, slots=6)
     blind = without_forecast(posed).surface
+    assert isinstance(blind.move_g, np.ndarray)
     arrays = [*blind.run_g.values(), *blind.hold_g.values(), blind.move_g]
     assert all(not np.any(array) for array in arrays)
     assert blind.capacity is posed.surface.capacity

@@ -19,6 +19,7 @@ from scheduler.problem.narrow import only_on
 from scheduler.problem.pricing import price
 from scheduler.problem.problem import Interruption, Problem
 from scheduler.problem.surface import Surface
+from scheduler.problem.ways import by_slot, weighted
 from tests.problem.strategies import small_problems
 from tests.surfaces import problem, surface
 
@@ -66,7 +67,10 @@ def test_smaller_overheads_never_worsen_the_optimum(posed: Problem, factor: floa
     """Shorter restart, checkpoint, travel and least segment, and lighter transfers."""
     on, rules = posed.surface, posed.interruption or Interruption()
     lighter = replace(
-        on, restart_h=on.restart_h * factor, move_h=on.move_h * max(factor, 0.1), move_g=on.move_g * factor
+        on,
+        restart_h=on.restart_h * factor,
+        move_h=on.move_h * max(factor, 0.1),
+        move_g=weighted(on.move_g, scale=factor, unknown_g=0.0),
     )
     shorter = replace(
         rules, checkpoint_h=rules.checkpoint_h * factor, min_segment_h=rules.min_segment_h * factor, max_suspends=None
@@ -91,7 +95,7 @@ def halved(on: Surface) -> Surface:
         run_g={line: g.repeat(2, axis=1) for line, g in on.run_g.items()},
         hold_g={line: g.repeat(2, axis=1) for line, g in on.hold_g.items()},
         capacity=on.capacity.repeat(2, axis=1),
-        move_g=on.move_g.repeat(2, axis=2),
+        move_g=by_slot(on.move_g, lambda g: g.repeat(2, axis=-1)),
     )
 
 

@@ -75,14 +75,17 @@ def test_it_keeps_its_ratio_on_random_traces(seed: int) -> None:
     least, most = 1.0, dice.choice([1.0, 1.5, 4.0, 20.0])
     pause, units = dice.choice([0.0, 0.05, 0.4, 2.0, 30.0]), dice.randint(1, 6)
     rates = [dice.uniform(least, most) for _ in range(units + dice.randint(0, 14))]
-    rule = thresholds(least=least, most=most, pause=pause, units=units)
+    rule = thresholds(least=least, most=most, pause=pause, units=dice.choice([units, None]))
     assert online(rates, units, pause, rule) <= rule.ratio * offline(rates, units, pause) * (1 + 1e-9)
 
 
+@pytest.mark.parametrize("any_length", [False, True])
 @pytest.mark.parametrize(("most", "pause", "units"), list(product([3.0, 20.0], [0.0, 0.2, 0.9, 5.0], [1, 2, 3])))
-def test_it_keeps_its_ratio_on_every_trace_of_an_adversary(most: float, pause: float, units: int) -> None:
+def test_it_keeps_its_ratio_on_every_trace_of_an_adversary(
+    most: float, pause: float, units: int, *, any_length: bool
+) -> None:
     """All traces of up to seven slots of the rates at which the rule changes its mind, just under and just over."""
-    rule = thresholds(least=1.0, most=most, pause=pause, units=units)
+    rule = thresholds(least=1.0, most=most, pause=pause, units=None if any_length else units)
     edge = 1e-6
     near = {1.0, most, rule.start, rule.start + edge, rule.stay, rule.stay + edge}
     rates = sorted(rate for rate in near if 1.0 <= rate <= most)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scheduler.domain.emissions import Emissions
 from scheduler.problem.pricing import price
 from scheduler.problem.problem import Interruption
+from scheduler.problem.ways import weighted
 from tests.surfaces import placement, problem, surface
 
 NAN = float("nan")
@@ -126,7 +127,7 @@ def test_scaling_the_intensity_scales_operational_and_leaves_embodied(factor: fl
         on,
         run_g={line: g if line == "embodied" else g * factor for line, g in on.run_g.items()},
         hold_g={line: g if line == "embodied" else g * factor for line, g in on.hold_g.items()},
-        move_g=on.move_g * factor,
+        move_g=weighted(on.move_g, scale=factor, unknown_g=0.0),
     )
     made = (("a", 0, 0.5), ("a", 1, 2), ("b", 2, 2.7))
     one = price(problem(on, 2, interruption=RULES), placement(on, *made)).emissions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,8 +11,8 @@ import pytest
 
 from scheduler.domain.job import Job
 from scheduler.domain.placement import Segment
-from scheduler.records.reservations import _with_holds, reservations
-from scheduler.records.rows import JobState
+from scheduler.records.reservations import Reservations, _holds_between, reservations
+from scheduler.records.rows import JobState, StoredJob
 from scheduler.records.state_folder import StateFolder
 from scheduler.records.store import open_store
 from scheduler.records.transaction import Transaction
@@ -74,7 +74,7 @@ def test_nodes_that_a_pause_keeps_are_held_too(tx: Transaction) -> None:
 def test_stretches_that_abut_at_two_widths_have_no_pause_between() -> None:
     """There is no time in it to hold anything."""
     wide, narrow = (Segment(cluster="france", start=at(n), end=at(n + 1), gpus=8 - 4 * n) for n in (0, 1))
-    assert [wide, narrow] == _with_holds([wide, narrow], {"france": CLUSTERS[0]})
+    assert [] == _holds_between([wide, narrow], {"france": CLUSTERS[0]})
 
 
 def test_what_is_past_is_not_held(tx: Transaction) -> None:
@@ -141,6 +141,47 @@ def test_a_job_does_not_stand_in_its_own_way(tx: Transaction) -> None:
     submit(tx, ("france", 1, 2))
     submit(tx, ("quebec", 1, 2), job_id="j2")
     assert {("quebec", 1, 2, 8)} == held(tx, but="j1")
+
+
+def test_what_was_read_once_is_not_read_again_and_follows_every_change(
+    tx: Transaction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan is read once; a new plan, a hold, a suspend and an end count all the same as if it had not been."""
+    read: list[str] = []
+    stored = Transaction.stored
+
+    def counted(self: Transaction, job_ids: Sequence[str]) -> list[StoredJob]:
+        """Note who is read."""
+        read.extend(job_ids)
+        return stored(self, job_ids)
+
+    monkeypatch.setattr(Transaction, "stored", counted)
+    known = Reservations()
+
+    def same() -> dict[str, list[Segment]]:
+        """What is held, by a memory that is old and by one that is new."""
+        seen = len(read)
+        found = known.by_job(tx, at(1))
+        told = read[seen:]
+        assert Reservations().by_job(tx, at(1)) == found
+        read[seen:] = told
+        return found
+
+    submit(tx, *STAYS)
+    submit(tx, ("quebec", 1, 2), job_id="j2")
+    assert ["j1", "j2"] == [*same()]
+    assert {"j1": 3, "j2": 1} == {job_id: len(held) for job_id, held in same().items()}
+    assert ["j1", "j2"] == read
+    newer = tx.add_plan("j1", at(1), document(CLUSTERS, [("france", 2, 4), ("france", 8, 9)]))
+    assert 3 == len(same()["j1"])
+    tx.add_segment(make_segment(plan_id=newer, end="suspended", is_last=False))
+    tx.set_job("j1", state=JobState.SUSPENDED)
+    tx.set_job("j2", state=JobState.HELD)
+    assert {"j1": 4} == {job_id: len(held) for job_id, held in same().items()}
+    tx.set_job("j1", state=JobState.SUCCEEDED)
+    tx.set_job("j2", state=JobState.PLANNED)
+    assert ["j2"] == [*same()]
+    assert ["j1", "j2", "j1", "j2"] == read
 
 
 def test_an_exclusive_job_holds_whole_nodes(tx: Transaction) -> None:

@@ -45,7 +45,7 @@ def test_a_folder_that_is_there_is_taken_as_it_is(tmp_path: Path) -> None:
 def test_every_path_lies_in_the_folder() -> None:
     """Nothing is written anywhere else."""
     folder = StateFolder(Path("/state"))
-    paths = (folder.database, folder.lease, folder.scheduler_log, folder.packages, folder.evidence("x"))
+    paths = (folder.database, folder.lease, folder.submits, folder.scheduler_log, folder.packages, folder.evidence("x"))
     assert all(path.is_relative_to("/state") for path in (*paths, folder.local_clusters))
 
 

@@ -172,12 +172,15 @@ def test_a_secret_is_in_the_training_and_nowhere_else(desk: Desk) -> None:
     secret = folder / "HUB_TOKEN"
     secret.write_text(marked + "\n")
     secret.chmod(0o600)
+    listed = desk.folder / "listed"
     (desk.folder / "reads.py").write_text(
-        "import os, time\nprint('length', len(os.environ['HUB_TOKEN']), flush=True)\ntime.sleep(3)\n"
+        "import os, time\nprint('length', len(os.environ['HUB_TOKEN']), flush=True)\n"
+        f"while not os.path.exists({str(listed)!r}):\n    time.sleep(0.1)\n"
     )
     job = desk.submit("secretive", 3, secrets="[HUB_TOKEN]", entrypoint="python reads.py")
     desk.until(job, {"running"})
     processes = subprocess.run(["ps", "-wweo", "args"], capture_output=True, text=True, check=True).stdout
+    listed.touch()
     assert desk.run("wait", job, "--timeout", "60s").code == 0
     assert f"length {len(marked)}" in desk.run("logs", job).out
     shown = [desk.run(*words).out for words in (("describe", job, "--json"), ("list", "--json"), ("report", "--json"))]

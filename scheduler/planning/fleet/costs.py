@@ -9,7 +9,7 @@ import numpy as np
 
 from scheduler.planning.fleet.fleet import Fleet, FleetJob, Place, Stretch
 from scheduler.planning.fleet.integral import Integral, integral, slots_of
-from scheduler.problem.surface import INSTANT_TOLERANCE_H, Floats
+from scheduler.problem.surface import INSTANT_TOLERANCE_H, Floats, Ints
 
 
 class Costs:
@@ -60,7 +60,7 @@ def room_price_g(job: FleetJob, place: Place, prices: Integral) -> float:
     return sum(int(job.takes[row]) * prices.over(row, start_h, end_h) for row, start_h, end_h in place.taken)
 
 
-def usage_of(fleet: Fleet, row: Floats, start_h: Floats, end_h: Floats, takes: Floats) -> Floats:
+def usage_of(fleet: Fleet, row: Ints, start_h: Floats, end_h: Floats, takes: Floats) -> Floats:
     """GPU-hours that stretches take of each cluster and slot, shape [C, S]. [GPU-h]"""
     shape, edges = fleet.capacity.shape, fleet.edges_h
     used = np.zeros(shape)

@@ -1,8 +1,8 @@
 """Better places for a few jobs at a time: taken out together, put back in another order, kept where that is cheaper.
 
 Cost less the bound is the sum of what each job pays over its least at the prices, and of the price of room that stays
-free. So the jobs that pay most are taken out, with some of those that stand where they would rather be (large
-neighbourhood search; Shaw, CP 1998, DOI 10.1007/3-540-49481-2_30).
+free. So jobs are taken out around the one or the other (large neighbourhood search; Shaw, CP 1998,
+DOI 10.1007/3-540-49481-2_30).
 """
 
 from __future__ import annotations
@@ -12,66 +12,85 @@ from typing import Final
 
 import numpy as np
 
-from scheduler.planning.fleet.costs import room_price_g, usage_of
+from scheduler.planning.fleet.costs import room_price_g
+from scheduler.planning.fleet.dual import usage
 from scheduler.planning.fleet.fleet import Place
 from scheduler.planning.fleet.placing import Market, Placing
 from scheduler.problem.surface import Floats, Ints
 
-CLOSES=(.1,)
-FORCE=.2
-WASTE, INS, OUTS, SAMPLE, TRUE = 0.7, 5, 4, 12, .3
+_ROOM_SHARE: Final = 0.7
+"""How often it is room that stays free, and not a job that pays too much. [-]"""
+_NEAR_H: Final = (0.5, 3.0)
+"""How near such room jobs are taken out. [h]"""
 _MOST: Final = 7
-"""Jobs that are taken out beside the first. [-]"""
+"""Jobs that are taken out around another. [-]"""
+_ASKED: Final = 12
+"""Jobs from elsewhere of which those are taken that would lose least there. [-]"""
 _EXACT: Final = 0.1
 """How often a job in segments is solved exactly when it is put back, and not only over known places. [-]"""
+_UNPRICED: Final = 0.3
+"""How often jobs are put back by their cost alone. [-]"""
+_LOOK: Final = 100
+"""Tries after which the room that stays free is measured again. [-]"""
+_LEAST: Final = 1e-9
+"""Least gain, as a share of what the jobs cost. [-]"""
+
+Penalty = Callable[[int, Place], float]
+"""What it costs beside emissions that a job, by its number, is at a place. [g]"""
 
 
 class Improver:
-    """The state of one search.
+    """One search.
 
     Args:
-        placing: where every job is; stays feasible and complete between steps.
-        key: by which jobs are put back, smaller first.
-        penalty_g: what it costs beside emissions that a job is where it is. [g]
-        seed: of every draw.
+        placing: where every job is; it stays feasible and complete between two tries.
+        order: the jobs, those first that are put back first.
+        penalty_g: what counts beside emissions. [g]
+        dice: of every draw.
     """
 
-    def __init__(
-        self, placing: Placing, key: Floats, penalty_g: Callable[[int, Place], float], dice: np.random.Generator
-    ) -> None:
-        self._placing, self._dual, self._key, self._penalty_g, self._dice = placing, placing.dual, key, penalty_g, dice
-        count = len(placing.jobs)
-        self._from = np.full((count, placing.fleet.capacity.shape[0]), np.inf)
-        self._to = np.full_like(self._from, -np.inf)
-        self._paid_g = np.zeros(count)
-        self._steps = 0
-        self.heat_g = 0.0
-        self._early = np.array([j.earliest_h for j in placing.jobs]); self._dead = np.array([j.deadline_h for j in placing.jobs])
-        for number in range(count):
+    def __init__(self, placing: Placing, order: Ints, penalty_g: Penalty, dice: np.random.Generator) -> None:
+        self._placing, self._dual, self._penalty_g, self._dice = placing, placing.dual, penalty_g, dice
+        self._rank = np.empty(len(order))
+        self._rank[order] = np.arange(len(order)) / max(1, len(order))
+        self._free = Market(self._dual, np.zeros_like(self._dual.price))
+        self._priced = Market(self._dual, self._dual.price)
+        self._least_g, _ = self._dual.choose(self._priced.prices)
+        shape = (len(placing.jobs), placing.fleet.capacity.shape[0])
+        self._from, self._to = np.full(shape, np.inf), np.full(shape, -np.inf)
+        self._paid_g = np.zeros(len(placing.jobs))
+        self._earliest_h = np.array([job.earliest_h for job in placing.jobs])
+        self._deadline_h = np.array([job.deadline_h for job in placing.jobs])
+        self._tries = 0
+        for number in range(len(placing.jobs)):
             self._noted(number)
-        self.priced()
 
-    def priced(self) -> None:
-        """Go by the prices that are the best now."""
-        dual = self._dual
-        self._markets = (Market(dual, np.zeros_like(dual.price)), Market(dual, dual.price))
-        self._least_g, _ = dual.choose(self._markets[1].prices)
-        for number in range(len(self._placing.jobs)):
-            self._paid_g[number] = self._reduced_g(number)
+    def pass_over(self, order: Sequence[int]) -> float:
+        """Move each job alone to the cheapest place there is room for; what that gains in all. [g]"""
+        gain_g = 0.0
+        for number in order:
+            before = self._placing.remove(number)
+            place = self._placing.cheapest(number, self._free)
+            if before is None:
+                continue
+            if place is None or self._worth_g(number, place) >= self._worth_g(number, before):
+                place = before
+            gain_g += self._worth_g(number, before) - self._worth_g(number, place)
+            self._placing.put(number, place)
+            self._noted(number)
+        return gain_g
 
     def step(self) -> float:
         """One try; by how much it lowered the cost, 0 where it did not. [g]"""
-        if self._steps % 100 == 0:
-            self.measure()
-        self._steps += 1
-        if self._dice.uniform()<FORCE: return self._force()
-        out = self._around_waste() if self._dice.uniform() < WASTE else self._around_regret()
-        if not len(out):
-            return 0.0
+        if self._tries % _LOOK == 0:
+            self._measure()
+        self._tries += 1
+        by_room = self._room_g[-1] > 0 and self._dice.uniform() < _ROOM_SHARE
+        out = self._around_room() if by_room else self._around_job()
         before = [(number, place) for number in out if (place := self._placing.remove(number)) is not None]
         old_g = sum(self._worth_g(number, place) for number, place in before)
-        gain_g = old_g - self._put_back(out, old_g+8*self.heat_g)
-        if gain_g > -self.heat_g * -np.log(self._dice.uniform()) and np.isfinite(gain_g) and abs(gain_g)>1e-9*old_g:
+        gain_g = old_g - self._put_back(out, old_g)
+        if gain_g > _LEAST * abs(old_g):
             for number in out:
                 self._noted(number)
             return gain_g
@@ -80,134 +99,83 @@ class Improver:
         self._placing.put_all(before)
         return 0.0
 
-    def measure(self):
-        """Where room that has a price stays free."""
-        fleet, jobs = self._placing.fleet, self._placing.jobs
-        taken = [(r, a, b, float(job.takes[r])) for job, x in zip(jobs, self._placing.places) for r, a, b in x.taken]
-        row, start, end, takes = (np.array(c) for c in zip(*taken))
-        used = usage_of(fleet, row, start, end, takes)
-        waste = self._dual.price * np.maximum(self._dual._room - used, 0)
-        self._waste = np.cumsum(waste.ravel())
-
-    def _force(self):
-        regret_g = np.maximum(self._paid_g - self._least_g, 0.0)
-        first = min(int(np.searchsorted(np.cumsum(regret_g), self._dice.uniform() * regret_g.sum())), len(regret_g)-1)
-        on, some = self._dual.windows, self._dual.windows.of(first)
-        if some.start==some.stop: return 0.
-        pg = self._markets[1].window_g[some]
-        good = np.flatnonzero(pg < self._paid_g[first])
-        if not len(good): return 0.
-        w = some.start + int(good[np.argmin(pg[good] + self._dice.exponential(.3*regret_g[first], len(good)))])
-        row, a, b = int(on.row[w]), float(on.start_h[w]), float(on.end_h[w])
-        job = self._placing.jobs[first]; takes = int(job.takes[row])
-        there = np.flatnonzero((self._from[:, row] < b) & (self._to[:, row] > a)); there = there[there != first]
-        size = np.array([self._placing.jobs[n].takes[row]*max(0,min(self._to[n,row],b)-max(self._from[n,row],a)) for n in there])
-        order = there[np.argsort(size*self._dice.uniform(.3,1.,len(size)))[::-1]] if self._dice.uniform()<.5 else self._dice.permutation(there)
-        before=[(first, self._placing.remove(first))]
-        for n in order:
-            if self._placing.room.fits_one(row,takes,a,b): break
-            x=self._placing.places[n]
-            # useful only if it covers a shut piece
-            if not any(r==row and not self._placing.room.fits_one(row,takes,max(a,s),min(b,e)) for r,s,e in x.taken if s<b and e>a): continue
-            before.append((int(n), self._placing.remove(n)))
-        fit = self._placing.room.fits_one(row,takes,a,b)
-        out=[n for n,_ in before]
-        old_g=sum(self._worth_g(n,x) for n,x in before)
-        new_g=np.inf
-        if fit:
-            x=on.place(w); self._placing.put(first,x)
-            new_g=self._worth_g(first,x)+self._put_back(out[1:], old_g-self._worth_g(first,x)) if len(out)>1 else self._worth_g(first,x)
-        gain=old_g-new_g
-        if gain>1e-9*old_g:
-            for n in out: self._noted(n)
-            return gain
-        for n in out: self._placing.remove(n)
-        self._placing.put_all(before)
-        return 0.
-
-    def _around_regret(self):
-        regret_g = np.maximum(self._paid_g - self._least_g, 0.0)
-        total_g = regret_g.sum()
-        if not total_g > 0:
-            return []
-        first = int(np.searchsorted(np.cumsum(regret_g), self._dice.uniform() * total_g))
-        first = min(first, len(regret_g) - 1)
-        return [first, *self._in_the_way(first)]
-
-    def _around_waste(self):
-        fleet, dice = self._placing.fleet, self._dice
-        at = int(np.searchsorted(self._waste, dice.uniform() * self._waste[-1]))
-        row, slot = divmod(min(at, len(self._waste) - 1), fleet.capacity.shape[1])
-        a, b = fleet.edges_h[slot] , fleet.edges_h[slot + 1]
-        wide = dice.choice([0.5, 3.0])
-        there = np.flatnonzero((self._from[:, row] < b + wide) & (self._to[:, row] > a - wide))
-        ins = dice.choice(there, min(len(there), int(dice.integers(1, INS))), replace=False) if len(there) else there
-        could = np.flatnonzero((self._early < b) & (self._dead > a))
-        could = could[~np.isin(could, there)]
-        if not len(could): return list(ins)
-        some = dice.choice(could, min(len(could), SAMPLE), replace=False)
-        on, extra = self._dual.windows, []
-        for n in some:
-            sl = on.of(n)
-            ok = (on.row[sl] == row) & (on.start_h[sl] < b) & (on.end_h[sl] > a)
-            extra.append(np.min(self._markets[1].window_g[sl][ok], initial=np.inf) - self._paid_g[n])
-        outs = some[np.argsort(extra)[: int(dice.integers(1, OUTS))]]
-        return [*ins, *outs]
-
     def _put_back(self, out: Sequence[int], most_g: float) -> float:
-        """Put jobs back one after the other; what they cost then, inf where one finds no place or they cost more. [g]"""
-        draw, jobs = self._dice, self._placing.jobs
-        noise = self._key[list(out)] + draw.uniform(-0.5, 0.5, len(out)) * draw.choice([0.0, 1.0, 4.0])
-        order = [out[at] for at in np.argsort(noise, kind="stable")]
-        market = self._markets[0 if draw.uniform() < TRUE else 1]
-        cost_g = 0.0
-        close = float(draw.choice(CLOSES))
-        for place_in_order, number in enumerate(order):
-            exact = jobs[number].pauses is not None and draw.uniform() < _EXACT
-            last = place_in_order == len(order) - 1
-            place = self._placing.cheapest(number, self._markets[0] if last else market, exact=exact, close_h=close)
+        """Put jobs back; what they then count, inf where one finds no place or they count too much. [g]"""
+        draw = self._dice
+        rank = self._rank[list(out)] + draw.uniform(-1, 1, len(out)) * draw.choice([0.0, 0.1, 0.5])
+        market = self._free if draw.uniform() < _UNPRICED else self._priced
+        worth_g = 0.0
+        for turn, at in enumerate(np.argsort(rank, kind="stable"), start=1):
+            number = out[at]
+            exact = self._placing.jobs[number].pauses is not None and draw.uniform() < _EXACT
+            place = self._placing.cheapest(number, self._free if turn == len(out) else market, exact=exact)
             if place is None:
                 return np.inf
             self._placing.put(number, place)
-            cost_g += self._worth_g(number, place)
-            if cost_g >= most_g:
+            worth_g += self._worth_g(number, place)
+            if worth_g >= most_g:
                 return np.inf
-        return cost_g
+        return worth_g
 
-    def _in_the_way(self, number: int) -> Ints:
-        """Some of the jobs that stand where a job would rather be, at the prices."""
+    def _measure(self) -> None:
+        """Sum up the price of the room that stays free, by cluster and slot."""
+        placed = [(job, place) for job, place in zip(self._placing.jobs, self._placing.places, strict=True) if place]
+        free = np.maximum(self._dual.open - usage(self._placing.fleet, placed), 0.0)
+        self._room_g = np.cumsum(self._dual.price * free)
+
+    def _around_room(self) -> list[int]:
+        """Some jobs beside room that has a price and stays free, and some that might use it."""
+        edges, dice = self._placing.fleet.edges_h, self._dice
+        row, slot = divmod(_drawn(dice, self._room_g), len(edges) - 1)
+        near_h = dice.choice(_NEAR_H)
+        beside = self._between(row, edges[slot] - near_h, edges[slot + 1] + near_h)
+        inside = dice.permutation(beside)[: dice.integers(1, _MOST - 1)]
+        others = np.ones(len(self._rank), np.bool_)
+        others[beside] = False
+        others &= (self._earliest_h < edges[slot + 1]) & (self._deadline_h > edges[slot])
+        asked = dice.permutation(np.flatnonzero(others))[:_ASKED]
+        loss_g = [self._loss_g(number, row, edges[slot], edges[slot + 1]) for number in asked]
+        return [*inside.tolist(), *asked[np.argsort(loss_g)[: dice.integers(1, _MOST - 3)]].tolist()]
+
+    def _around_job(self) -> list[int]:
+        """A job that pays more than its least, and some of those that stand where it would rather be."""
+        regret_g = np.cumsum(np.maximum(self._paid_g - self._least_g, 0.0))
+        number = _drawn(self._dice, regret_g)
         on, some = self._dual.windows, self._dual.windows.of(number)
         if some.start == some.stop:
-            place = self._placing.places[number]
-            row, start_h, end_h = place.stretches[0] if place is not None else (0, 0.0, 0.0)
-        else:
-            priced_g = self._markets[1].window_g[some]
-            near = min(8, len(priced_g))
-            wished = np.argpartition(priced_g, near - 1)[:near] if len(priced_g) > near else np.arange(len(priced_g))
-            at = some.start + int(self._dice.choice(wished))
-            row, start_h, end_h = int(on.row[at]), float(on.start_h[at]), float(on.end_h[at])
-        there = np.flatnonzero((self._from[:, row] < end_h) & (self._to[:, row] > start_h))
-        there = there[there != number]
-        count = min(len(there), int(self._dice.integers(1, _MOST + 1)))
-        return self._dice.choice(there, count, replace=False) if count else there
+            return [number]
+        near = np.argsort(self._priced.window_g[some])[:_MOST]
+        at = some.start + int(self._dice.choice(near))
+        beside = self._between(int(on.row[at]), float(on.start_h[at]), float(on.end_h[at]))
+        others = self._dice.permutation(beside[beside != number])[: self._dice.integers(1, _MOST + 1)]
+        return [number, *others.tolist()]
+
+    def _between(self, row: int, start_h: float, end_h: float) -> Ints:
+        """The jobs that take of a cluster between two times."""
+        return np.flatnonzero((self._from[:, row] < end_h) & (self._to[:, row] > start_h))
+
+    def _loss_g(self, number: int, row: int, start_h: float, end_h: float) -> float:
+        """What a job would pay more in a slot of a cluster than where it is; inf where it cannot be there. [g]"""
+        on, some = self._dual.windows, self._dual.windows.of(number)
+        there = (on.row[some] == row) & (on.start_h[some] < end_h) & (on.end_h[some] > start_h)
+        return float(self._priced.window_g[some][there].min(initial=np.inf) - self._paid_g[number])
 
     def _worth_g(self, number: int, place: Place) -> float:
         """What counts for a job at a place. [g]"""
         return place.cost_g + self._penalty_g(number, place)
 
-    def _reduced_g(self, number: int) -> float:
-        """Cost and room's price of a job where it is. [g]"""
-        place = self._placing.places[number]
-        if place is None:
-            return np.inf
-        return place.cost_g + room_price_g(self._placing.jobs[number], place, self._markets[1].prices)
-
     def _noted(self, number: int) -> None:
-        """Note where a job is now."""
+        """Note where a job is now, and what it pays with the price of its room."""
         place = self._placing.places[number]
         self._from[number], self._to[number] = np.inf, -np.inf
-        for row, start_h, end_h in () if place is None else place.taken:
+        if place is None:
+            return
+        for row, start_h, end_h in place.taken:
             self._from[number, row] = min(self._from[number, row], start_h)
             self._to[number, row] = max(self._to[number, row], end_h)
-        if hasattr(self, "_markets"):
-            self._paid_g[number] = self._reduced_g(number)
+        self._paid_g[number] = place.cost_g + room_price_g(self._placing.jobs[number], place, self._priced.prices)
+
+
+def _drawn(dice: np.random.Generator, sums: Floats) -> int:
+    """A number, as likely as its part of running sums."""
+    return min(int(np.searchsorted(sums, dice.uniform() * sums[-1], side="right")), len(sums) - 1)

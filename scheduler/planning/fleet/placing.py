@@ -13,20 +13,26 @@ from scheduler.planning.fleet.fleet import Fleet, FleetJob, Place
 from scheduler.planning.fleet.integral import Integral, integral
 from scheduler.planning.fleet.room import Room
 from scheduler.planning.fleet.segments import cheapest_segments
+from scheduler.planning.fleet.windows import Windows
 from scheduler.problem.surface import INSTANT_TOLERANCE_H, Floats
-
 
 CLOSE_H: Final = 0.1
 """Time of the room's price by which a start right beside another job goes before one that leaves a gap. [h]"""
 
 
 class Market:
-    """What the room costs, and what each start in one piece then costs: the measure by which a job is placed."""
+    """What the room costs, and what each start in one piece then costs: the measure by which a job is placed.
 
-    def __init__(self, dual: Dual, price: Floats) -> None:
+    Args:
+        dual: the fleet's jobs and starts.
+        price: of the room, shape [C, S]. [g/GPU-h]
+        windows: the starts to choose from; None for all.
+    """
+
+    def __init__(self, dual: Dual, price: Floats, windows: Windows | None = None) -> None:
+        self.windows = dual.windows if windows is None else windows
         self.prices: Integral = integral(dual.fleet.edges_h, price)
-        self.window_g: Floats = dual.windows.priced_g(self.prices)
-        self.pool_g: Floats = dual.pool.priced_g(self.prices)
+        self.window_g: Floats = self.windows.priced_g(self.prices)
 
 
 class Placing:
@@ -76,8 +82,9 @@ class Placing:
         Args:
             number: of the job.
             market: what room costs.
-            exact: whether every place in segments is looked at, not only those that were found before; one that is
-                not found else is looked for so in any case.
+            exact: whether every place in segments is looked at, not only those that were found before; where nothing
+                else is found it is.
+            close_h: time of its room's price by which a start beside another job goes before others. [h]
         """
         job = self.jobs[number]
         least_g, best = self._window(number, market, close_h)
@@ -93,27 +100,21 @@ class Placing:
                 self.dual.pool.add([(number, best)])
         return best
 
-    def _known(
-        self, number: int, market: Market, least_g: float, best: Place | None
-    ) -> tuple[float, Place | None]:
+    def _known(self, number: int, market: Market, least_g: float, best: Place | None) -> tuple[float, Place | None]:
         """The cheapest of the known places in segments that has room, if it is cheaper than `best`."""
-        mine = self.dual.pool.of(number)
-        priced_g = [
-            market.pool_g[n] if n < len(market.pool_g)
-            else self.dual.pool.places[n].cost_g + room_price_g(self.jobs[number], self.dual.pool.places[n], market.prices)
-            for n in mine
-        ]  # fmt: skip
+        mine = [self.dual.pool.places[n] for n in self.dual.pool.of(number)]
+        priced_g = [place.cost_g + room_price_g(self.jobs[number], place, market.prices) for place in mine]
         for at in np.argsort(priced_g, kind="stable"):
             if priced_g[at] >= least_g:
                 break
-            place = self.dual.pool.places[mine[at]]
-            if self.room.holds(self.jobs[number], place):
-                return float(priced_g[at]), place
+            if self.room.holds(self.jobs[number], mine[at]):
+                return float(priced_g[at]), mine[at]
         return least_g, best
 
     def _window(self, number: int, market: Market, close_h: float) -> tuple[float, Place | None]:
         """The cheapest start in one piece that has room, at any instant."""
-        on, some, job = self.dual.windows, self.dual.windows.of(number), self.jobs[number]
+        on, job = market.windows, self.jobs[number]
+        some = on.of(number)
         priced_g, rows = market.window_g[some], on.row[some]
         if not len(rows):
             return np.inf, None
@@ -135,7 +136,7 @@ class Placing:
 
     def _best_start(self, job: FleetJob, row: int, part: slice, market: Market, close_h: float) -> tuple[float, float]:
         """The cheapest start on one cluster where there is room: one of those known, or at the end of a gap."""
-        on, takes, length_h = self.dual.windows, int(job.takes[row]), float(job.length_h[row])
+        on, takes, length_h = market.windows, int(job.takes[row]), float(job.length_h[row])
         fits = self.room.fits(row, takes, on.start_h[part], on.end_h[part])
         priced_g = np.where(fits, market.window_g[part], np.inf)
         number = int(priced_g.argmin())

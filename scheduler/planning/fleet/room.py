@@ -33,10 +33,7 @@ class Room:
 
     def holds(self, job: FleetJob, place: Place) -> bool:
         """Whether a place can be taken by a job."""
-        return all(
-            self.fits_one(row, int(job.takes[row]), start_h, end_h)
-            for row, start_h, end_h in place.taken
-        )
+        return all(self.fits_one(row, int(job.takes[row]), start_h, end_h) for row, start_h, end_h in place.taken)
 
     def least(self) -> int:
         """The fewest GPUs that are free anywhere; negative where too much was taken. [GPUs]"""

@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scheduler.planning.fleet.fleet import Fleet, FleetJob, Stretch
 from scheduler.planning.fleet.room import Room
 from scheduler.problem.draft import Draft
 from scheduler.problem.exact import best_draft
 from scheduler.problem.problem import Interruption, Problem
-from scheduler.problem.surface import Floats, Surface
+from scheduler.problem.surface import Floats, Ints, Surface
 
 _ORIGIN: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """The programme counts in hours from it; any instant would do."""
@@ -31,7 +32,7 @@ def problem_of(fleet: Fleet, job: FleetJob, price: Floats | None = None, room: R
     from_h = 0.0 if job.resumed_from is not None else job.earliest_h
     first = max(0, int(np.searchsorted(edges, from_h, side="right")) - 1)
     last = int(np.searchsorted(edges[:-1], job.deadline_h))
-    rows = np.flatnonzero(job.takes > 0)
+    rows: Ints = np.flatnonzero(job.takes > 0)
     if job.resumed_from is not None:
         rows = np.union1d(rows, [job.resumed_from])
     if last <= first or not len(rows):
@@ -46,7 +47,7 @@ def problem_of(fleet: Fleet, job: FleetJob, price: Floats | None = None, room: R
     if room is not None:
         free &= np.stack([room.open_slots(int(row), int(n), slots) for row, n in zip(rows, takes, strict=True)])
     return Problem(
-        surface=_surface(fleet, job, rows, slots, run, hold, np.where(free & (takes > 0)[:, None], job.gpus, 0)),
+        surface=_surface(fleet, job, (rows, slots), (run, hold), free & (takes > 0)[:, None]),
         gpus=job.gpus,
         work_h=job.work_h,
         earliest_h=job.earliest_h,
@@ -70,12 +71,12 @@ def cheapest_segments(
 
 
 def _surface(
-    fleet: Fleet, job: FleetJob, rows: Floats, slots: slice, run: Floats, hold: Floats, capacity: Floats
+    fleet: Fleet, job: FleetJob, part: tuple[Ints, slice], rates: tuple[Floats, Floats], free: NDArray[np.bool_]
 ) -> Surface:
     """The surface of some clusters and slots; all of a rate is in its first line, since the sum is what counts."""
+    (rows, slots), (run, hold) = part, rates
     count, nothing = len(rows), np.zeros_like(run)
-    ways = np.ix_(rows, rows)
-    pauses = job.pauses
+    ways, pauses = np.ix_(rows, rows), job.pauses
     return Surface(
         origin=_ORIGIN,
         clusters=tuple(f"{row:06}" for row in rows),
@@ -83,7 +84,7 @@ def _surface(
         run_g={"dynamic": run, "idle_running": nothing, "facility": nothing, "embodied": nothing},
         hold_g={"idle_held": hold, "facility": nothing, "embodied": nothing},
         holds=fleet.holds[rows],
-        capacity=capacity,
+        capacity=np.where(free, job.gpus, 0),
         speed=job.speed[rows],
         restart_h=np.zeros(count) if pauses is None else pauses.restart_h[rows],
         move_h=np.zeros((count, count)) if pauses is None else pauses.move_h[ways],

@@ -1,0 +1,185 @@
+"""What policies did with the same jobs, beside run-now: the figures of a replay as machines read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scheduler.domain.emissions import LINES, Emissions
+from scheduler.problem.surface import Ints
+from scheduler.simulation.bill import Bill
+from scheduler.simulation.replay import Run
+from scheduler.simulation.request import Request
+from scheduler.simulation.table import US, US_PER_H, Table
+
+Flags = NDArray[np.bool_]
+
+LEAST_KEPT: Final = 0.005
+"""Where even perfect forecasts save less than this of run-now, what a policy keeps of that is noise. [-]"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Replayed:
+    """One policy's runs with their bill, in the order of the requests.
+
+    Args:
+        runs, bill: of each job.
+        wall_s: how long the replay took. [s]
+    """
+
+    runs: Sequence[Run]
+    bill: Bill
+    wall_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One policy beside run-now.
+
+    Args:
+        policy: its name.
+        completed: jobs that were through by the end of the table.
+        missed_deadlines: of those that were replayed.
+        late_at_admission: that no placement could keep on time when they were submitted.
+        emissions: of the jobs that every policy completed with all hours priced. [kg]
+        saving_pct, saving_operational_pct: against run-now over the same jobs; None where that emitted nothing. [%]
+        kept_pct: of what it saves with perfect forecasts; None where that is hardly anything. [%]
+        mean_wait_h: finish less submission less duration, over the same jobs; None without any. [h]
+        mean_start_delay_h: start less submission. [h]
+        suspends: of the same jobs.
+        gpu_hours: occupied and held by the same jobs. [GPU-h]
+        wall_s: how long its replay took. [s]
+    """
+
+    policy: str
+    completed: int
+    missed_deadlines: int
+    late_at_admission: int
+    emissions: Emissions
+    saving_pct: float | None
+    saving_operational_pct: float | None
+    kept_pct: float | None
+    mean_wait_h: float | None
+    mean_start_delay_h: float | None
+    suspends: int
+    gpu_hours: float
+    wall_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """All policies on the same jobs.
+
+    Args:
+        outcomes: one a policy.
+        compared: jobs whose emissions are summed: completed and priced under every policy.
+        last_us: when the last of them was through, None without any. [us]
+    """
+
+    outcomes: tuple[Outcome, ...]
+    compared: int
+    last_us: int | None
+
+
+def compare(
+    table: Table,
+    requests: Sequence[Request],
+    replayed: Mapping[str, Replayed],
+    perfect: Mapping[str, Replayed],
+    baseline: str,
+) -> Comparison:
+    """The outcome of each policy, sums over the jobs that all of them completed with every hour priced.
+
+    Args:
+        table: the grid.
+        requests: the jobs.
+        replayed: what each policy did.
+        perfect: what the same policies did with perfect forecasts.
+        baseline: the one among `replayed` that savings are counted from.
+    """
+    everyone = [*replayed.values(), *perfect.values()]
+    common = np.ones(len(requests), dtype=bool)
+    for one in everyone:
+        common &= np.array([run.finish_us <= table.end_us for run in one.runs], dtype=bool)
+        common &= np.isfinite(one.bill.total_kg)
+    jobs = _Jobs(
+        submitted_us=np.array([table.us(request.submitted) for request in requests], dtype=np.int64),
+        length_us=np.array([request.length // US for request in requests], dtype=np.int64),
+        deadline_us=np.array([table.us(request.deadline) for request in requests], dtype=np.int64),
+        end_us=table.end_us,
+        common=common,
+        now=_emitted(replayed[baseline], common),
+    )
+    outcomes = tuple(_outcome(name, one, perfect[name], jobs) for name, one in replayed.items())
+    ends = [run.finish_us for one in everyone for run, counts in zip(one.runs, common, strict=True) if counts]
+    return Comparison(outcomes=outcomes, compared=int(common.sum()), last_us=max(ends, default=None))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Jobs:
+    """What holds for the jobs under every policy.
+
+    Args:
+        submitted_us, length_us, deadline_us: of each job. [us]
+        end_us: of the table. [us]
+        common: which of them every policy completed, priced.
+        now: what those emit under the baseline. [kg]
+    """
+
+    submitted_us: Ints
+    length_us: Ints
+    deadline_us: Ints
+    end_us: int
+    common: Flags
+    now: Emissions
+
+
+def _outcome(name: str, one: Replayed, perfect: Replayed, jobs: _Jobs) -> Outcome:
+    """The figures of one policy."""
+    start_us = np.array([run.start_us for run in one.runs], dtype=np.int64)
+    finish_us = np.array([run.finish_us for run in one.runs], dtype=np.int64)
+    suspends = np.array([len(run.stretches) - 1 for run in one.runs], dtype=np.int64)
+    emitted, now = _emitted(one, jobs.common), jobs.now
+    wait_us = finish_us - jobs.submitted_us - jobs.length_us
+    return Outcome(
+        policy=name,
+        completed=int((finish_us <= jobs.end_us).sum()),
+        missed_deadlines=int((finish_us > jobs.deadline_us).sum()),
+        late_at_admission=sum(run.late_at_admission for run in one.runs),
+        emissions=emitted,
+        saving_pct=_saving_pct(now.total, emitted.total),
+        saving_operational_pct=_saving_pct(now.operational, emitted.operational),
+        kept_pct=_kept_pct(now, emitted, _emitted(perfect, jobs.common)),
+        mean_wait_h=_mean_h(wait_us[jobs.common]),
+        mean_start_delay_h=_mean_h((start_us - jobs.submitted_us)[jobs.common]),
+        suspends=int(suspends[jobs.common].sum()),
+        gpu_hours=float(one.bill.gpu_h[jobs.common].sum()),
+        wall_s=one.wall_s,
+    )
+
+
+def _emitted(one: Replayed, common: Flags) -> Emissions:
+    """What the common jobs emitted by line. [kg]"""
+    return Emissions(**dict(zip(LINES, one.bill.emissions_kg[common].sum(0).tolist(), strict=True)))
+
+
+def _kept_pct(now: Emissions, emitted: Emissions, perfect: Emissions) -> float | None:
+    """The share of a clairvoyant's saving that is kept, None where there is hardly any. [%]"""
+    possible_kg = now.total - perfect.total
+    if possible_kg <= 0 or possible_kg < LEAST_KEPT * now.total:
+        return None
+    return 100 * (now.total - emitted.total) / possible_kg
+
+
+def _saving_pct(before_kg: float, after_kg: float) -> float | None:
+    """A ratio of sums, None where nothing was emitted. [%]"""
+    return 100 * (before_kg - after_kg) / before_kg if before_kg else None
+
+
+def _mean_h(times_us: Ints) -> float | None:
+    """The mean of times [us], None of none. [h]"""
+    return float(times_us.mean()) / US_PER_H if times_us.size else None

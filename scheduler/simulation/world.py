@@ -1,0 +1,153 @@
+"""The world of a replay: clusters, their reservations and the grid, and the problem that each job poses in it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+import numpy as np
+
+from scheduler.domain.cluster import Cluster
+from scheduler.domain.emissions import Line
+from scheduler.domain.errors import InvalidInput
+from scheduler.lifecycle.model import reserved_gpus
+from scheduler.problem.candidates import share_storage
+from scheduler.problem.problem import Problem
+from scheduler.problem.slots import hours
+from scheduler.problem.surface import HOLD_LINES, RUN_LINES, Floats, Ints, Surface
+from scheduler.simulation.capacity import Capacity
+from scheduler.simulation.rates import Rates, rates_of
+from scheduler.simulation.request import Request
+from scheduler.simulation.table import Table
+
+_HOUR: Final = timedelta(hours=1)
+
+
+class World:
+    """What does not change while a trace is replayed.
+
+    Args:
+        clusters: all of which the zone is in the table.
+        table: what was observed.
+        seed: of the homes that ids decide.
+    """
+
+    def __init__(self, clusters: Sequence[Cluster], table: Table, seed: int = 0) -> None:
+        self.clusters = tuple(clusters)
+        self.table = table
+        self.zone: Ints = np.array([table.zones.index(cluster.zone) for cluster in clusters])
+        self.names = tuple(cluster.name for cluster in clusters)
+        self.holds = np.array([cluster.holds_paused for cluster in clusters])
+        self._seed = seed
+        self._move_h = np.array([[0.0 if share_storage(a, b) else np.inf for b in clusters] for a in clusters])
+        self._rates: dict[float | None, Rates] = {}
+        self._rows = np.arange(len(clusters))[:, None]
+
+    def free(self) -> list[Capacity]:
+        """The clusters with nothing reserved."""
+        return [Capacity(cluster.gpus) for cluster in self.clusters]
+
+    def rates(self, gpu_w: float | None) -> Rates:
+        """What a GPU-hour at that power emits. [W]"""
+        if gpu_w not in self._rates:
+            self._rates[gpu_w] = rates_of(self.clusters, gpu_w)
+        return self._rates[gpu_w]
+
+    def takes(self, row: int, gpus: int) -> int:
+        """GPUs that a job of `gpus` keeps others from: one wider than a node has whole nodes. [GPUs]"""
+        cluster = self.clusters[row]
+        if gpus <= cluster.node.gpus:
+            return gpus
+        return max(gpus, min(cluster.gpus, reserved_gpus(gpus, node_gpus=cluster.node.gpus, exclusive=True)))
+
+    def home(self, request: Request) -> int:
+        """The row of a job's home: the one it names, else by its id, in proportion to the GPUs of those wide enough.
+
+        Raises:
+            InvalidInput: it names a cluster that is not there.
+        """
+        if request.home:
+            if request.home not in self.names:
+                known = ", ".join(self.names)
+                raise InvalidInput(
+                    f"job {request.job_id}: there is no cluster {request.home!r} to be its home",
+                    hint=f"clusters whose zone is in the table: {known}",
+                )
+            return self.names.index(request.home)
+        wide = [row for row, cluster in enumerate(self.clusters) if cluster.gpus >= request.gpus]
+        digest = hashlib.blake2b(f"{self._seed}/{request.job_id}".encode(), digest_size=8).digest()
+        number = int.from_bytes(digest) % sum(self.clusters[row].gpus for row in wide)
+        for row in wide:
+            number -= self.clusters[row].gpus
+            if number < 0:
+                return row
+        raise InvalidInput(f"job {request.job_id}: no cluster has its {request.gpus} GPUs")
+
+    def problem(
+        self, request: Request, home: int, capacity: Sequence[Capacity], course: Floats, deadline_us: int
+    ) -> Problem:
+        """The problem of placing a job when it is submitted.
+
+        Args:
+            request: the job; home: its row.
+            capacity: what reservations leave on each cluster.
+            course: intensity by zone of the slots from the one of the submission on, shape [Z, n]. [g/kWh]
+            deadline_us: by when it is to be through. [us]
+        """
+        now_us, step_us = self.table.us(request.submitted), self.table.step_us
+        first = now_us // step_us
+        room = [
+            cap.turns(now_us, deadline_us, self.takes(row, request.gpus)) if cap.gpus >= request.gpus else (False, [])
+            for row, cap in enumerate(capacity)
+        ]
+        edges = np.arange(first, -(-deadline_us // step_us) + 1, dtype=np.int64) * step_us
+        edges[0], edges[-1] = now_us, deadline_us
+        turns = [turn for _, turned in room for turn in turned]
+        if turns:
+            edges = np.unique(np.concatenate([edges, np.array(turns, dtype=np.int64)]))
+        slot = edges[:-1] // step_us - first
+        return Problem(
+            surface=self._surface(request, edges, course[self.zone[:, None], slot], _open(room, edges, request.gpus)),
+            gpus=request.gpus,
+            work_h=request.length / _HOUR,
+            earliest_h=0.0,
+            deadline_h=float(hours(np.array(deadline_us - now_us))),
+            home=home,
+            interruption=request.interruption,
+        )
+
+    def _surface(self, request: Request, edges_us: Ints, g_per_kwh: Floats, capacity: Ints) -> Surface:
+        """Rates and room over slots whose intensities are given, shape [C, S]. [g/kWh]"""
+        rates = self.rates(request.gpu_w)
+        count = len(self.clusters)
+        run_g: dict[Line, Floats] = {line: rates.run[line][:, None] * g_per_kwh for line in RUN_LINES[:-1]}
+        hold_g: dict[Line, Floats] = {line: rates.hold[line][:, None] * g_per_kwh for line in HOLD_LINES[:-1]}
+        run_g["embodied"] = np.broadcast_to(rates.run["embodied"][:, None], g_per_kwh.shape)
+        hold_g["embodied"] = np.broadcast_to(rates.hold["embodied"][:, None], g_per_kwh.shape)
+        return Surface(
+            origin=request.submitted,
+            clusters=self.names,
+            edges_h=hours(edges_us - edges_us[0]),
+            run_g=run_g,
+            hold_g=hold_g,
+            holds=self.holds,
+            capacity=capacity,
+            speed=np.ones(count),
+            restart_h=np.full(count, request.restart / _HOUR),
+            move_h=self._move_h,
+            move_g=np.zeros((count, *g_per_kwh.shape)),
+        )
+
+
+def _open(room: Sequence[tuple[bool, list[int]]], edges_us: Ints, gpus: int) -> Ints:
+    """GPUs that a job finds in each slot: its own where they are free, else none, shape [C, S]."""
+    found = np.zeros((len(room), len(edges_us) - 1), dtype=np.int64)
+    for row, (begins, turned) in enumerate(room):
+        if not turned:
+            found[row] = gpus if begins else 0
+            continue
+        count = np.searchsorted(np.array(turned, dtype=np.int64), edges_us[:-1], side="right")
+        found[row] = np.where((count % 2 == 0) == begins, gpus, 0)
+    return found

@@ -1,0 +1,306 @@
+"""`carbonsched simulate`, from files to figures, and every file that it refuses."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli import main
+
+HEADER = "job_id,submit_time,duration_hours,gpus"
+CLUSTER = """\
+name: {name}
+zone: {zone}
+gpus: 16
+source: a test
+gpu: {{model: A100, tdp_w: 400, idle_w: 63, embodied_kg: 150}}
+node: {{gpus: 8, host_w: 1600, idle_w: 1000, embodied_kg: 2500}}
+pue: 1.2
+paused_nodes: off
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two clusters, and three weeks of two zones."""
+    (tmp_path / "clusters").mkdir()
+    for name, zone in (("paris", "FR"), ("berlin", "DE")):
+        (tmp_path / "clusters" / f"{name}.yaml").write_text(CLUSTER.format(name=name, zone=zone))
+    rows = [
+        f"2026-03-{1 + hour // 24:02}T{hour % 24:02}:00:00Z,{60 + 50 * math.sin(hour):.3f},{400 + hour % 24}"
+        for hour in range(21 * 24)
+    ]
+    (tmp_path / "grid.csv").write_text("utc,FR,DE\n" + "\n".join(rows) + "\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CARBONSCHED_STATE_DIR", str(tmp_path / "state"))
+    return tmp_path
+
+
+def ran(folder: Path, text: str, *more: str) -> int:
+    """The exit code of a replay of a trace."""
+    (folder / "trace.csv").write_text(text)
+    return main.run(
+        ["simulate", "--jobs", "trace.csv", "--clusters", "clusters", "--intensity-table", "grid.csv", *more]
+    )
+
+
+def document(folder: Path, capsys: pytest.CaptureFixture[str], text: str, *more: str) -> dict[str, Any]:
+    """The JSON of a replay."""
+    capsys.readouterr()
+    assert ran(folder, text, "--json", *more) == 0
+    made: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return made
+
+
+JOBS = f"""{HEADER},home
+a,2026-03-10T06:00:00Z,4,8,berlin
+b,2026-03-10T07:30:00Z,0.5,1,berlin
+c,2026-03-10T08:00:00Z,30,16,paris
+"""
+
+
+def test_the_contract_has_its_keys(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Policies in the order asked for, every figure of each, the window and the basis."""
+    made = document(folder, capsys, JOBS, "--policy", "carbon-aware", "--policy", "run-now", "--slack", "24")
+
+    assert ["carbon-aware", "run-now"] == [one["policy"] for one in made["policies"]]
+    keys = {
+        "policy", "jobs", "completed", "missed_deadlines", "late_at_admission", "out_of_table", "emissions_kg",
+        "saving_pct", "saving_operational_pct", "kept_pct", "mean_wait_h", "mean_start_delay_h", "suspends",
+        "gpu_hours", "wall_s",
+    }  # fmt: skip
+    assert all(keys <= set(one) for one in made["policies"])
+    lines = {"dynamic", "idle_running", "idle_held", "facility", "overhead", "embodied", "transfer", "total"}
+    assert lines == set(made["policies"][0]["emissions_kg"])
+    assert "average lifecycle consumption CO2e" == made["basis"]
+    assert "2026-03-10T06:00:00Z" == made["window"]["start"]
+    now = made["policies"][1]
+    assert (3, 3, 0.0, 0.0) == (now["jobs"], now["completed"], now["saving_pct"], now["mean_wait_h"])
+    assert made["policies"][0]["saving_pct"] > 5
+
+
+def test_the_same_seed_gives_the_same_json_but_for_the_time_it_took(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Byte for byte, once wall_s is out."""
+    text = JOBS.replace(",berlin", ",").replace(",paris", ",")
+    made = [document(folder, capsys, text, "--slack", "24", "--seed", "7", "--forecasts", "history") for _ in range(2)]
+    for one in made:
+        for policy in one["policies"]:
+            policy.pop("wall_s")
+
+    assert json.dumps(made[0]) == json.dumps(made[1])
+
+
+def test_a_job_alone_emits_what_plan_says(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The figures of `plan --json` on the same files."""
+    (folder / "job.yaml").write_text(
+        "name: a\nentrypoint: 'true'\ngpus: 8\nduration: 6h\nhome: berlin\ndeadline: 30h\n"
+        "interruptible: {restart: 10m}\n"
+    )
+    more = ("--slack", "24h", "--interruptible-from", "2h", "--restart", "10m")
+    made = document(folder, capsys, f"{HEADER},home\na,2026-03-10T06:20:00Z,6,8,berlin\n", *more)
+    where = ["--clusters", "clusters", "--intensity-table", "grid.csv", "--now", "2026-03-10T06:20:00Z", "--json"]
+    assert main.run(["plan", "job.yaml", *where]) == 0
+    plan = json.loads(capsys.readouterr().out)
+
+    aware = made["policies"][1]
+    assert plan["suspends"] == aware["suspends"] > 0
+    assert pytest.approx(plan["emissions_kg"]["total"]) == aware["emissions_kg"]["total"]
+    assert pytest.approx(plan["saving_pct"]) == aware["saving_pct"]
+
+
+def test_kept_is_null_for_the_baseline_and_under_100_for_history(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With perfect forecasts everything is kept; a job alone keeps no more than that from history."""
+    alone = f"{HEADER},home\na,2026-03-10T06:20:00Z,2,8,paris\n"
+    perfect = document(folder, capsys, alone, "--slack", "24")["policies"]
+    history = document(folder, capsys, alone, "--slack", "24", "--forecasts", "history")["policies"]
+
+    assert [None, pytest.approx(100.0)] == [one["kept_pct"] for one in perfect]
+    assert history[0]["kept_pct"] is None
+    assert history[1]["kept_pct"] <= 100.0 + 1e-9
+
+
+def test_forecasts_as_issued_decide_from_their_hour_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A job waits for the hours that were said to be clean; an issue that is not out yet moves nothing."""
+    rows = [f"2026-03-10T00:00:00Z,{lead},{5 if lead in {7, 8} else 100},500\n" for lead in range(48)]
+    (folder / "said.csv").write_text("issued_utc,lead_h,FR,DE\n" + "".join(rows))
+
+    def delay_h(submitted: str, forecasts: str) -> float:
+        """How long carbon-aware lets a job of two hours wait."""
+        alone = f"{HEADER},home\na,{submitted},2,8,paris\n"
+        made = document(folder, capsys, alone, "--slack", "24", "--forecasts", forecasts, "--policy", "carbon-aware")
+        return float(made["policies"][0]["mean_start_delay_h"])
+
+    assert 5.5 == delay_h("2026-03-10T01:30:00Z", "said.csv")
+    assert 5.5 != delay_h("2026-03-10T01:30:00Z", "history")
+    assert delay_h("2026-03-09T23:30:00Z", "said.csv") == delay_h("2026-03-09T23:30:00Z", "history")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("issued_utc,FR,DE\n2026-03-10T00:00:00Z,1,2\n", "there is no column 'lead_h'"),
+        ("issued_utc,lead_h,FR\n2026-03-10T00:00:00Z,0,2\n", "there is no column 'DE'"),
+        ("issued_utc,lead_h,FR,DE\n2026-03-10T00:00:00Z,-1,2,2\n", "line 2: lead_h is '-1'"),
+        ("issued_utc,lead_h,FR,DE\n2026-03-10T00:30:00Z,0,2,2\n", "line 2: issued_utc '2026-03-10T00:30:00Z'"),
+        ("issued_utc,lead_h,FR,DE\n2026-03-10T00:00:00Z,0,-2,2\n", "line 2: FR is '-2'"),
+        ("issued_utc,lead_h,FR,DE\n2026-03-10T00:00:00Z,0,1,2\n2026-03-10T00:00:00Z,0,1,2\n", "line 3: lead 0"),
+    ],
+)
+def test_forecasts_that_cannot_be_meant_are_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], text: str, said: str
+) -> None:
+    """Exit 2, with the line."""
+    (folder / "said.csv").write_text(text)
+
+    assert ran(folder, JOBS, "--forecasts", "said.csv") == 2
+    assert said in capsys.readouterr().err
+
+
+def test_jobs_that_cannot_be_replayed_are_listed_and_left_out_for_all(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Too wide, and outside the table; the others are replayed."""
+    more = "wide,2026-03-10T08:00:00Z,1,17,\nlate,2026-03-21T23:00:00Z,2,1,berlin\n"
+    made = document(folder, capsys, JOBS + more)
+
+    assert [("wide", "too_wide"), ("late", "out_of_table")] == [(o["job_id"], o["why"]) for o in made["left_out"]]
+    assert [(5, 3, 1)] * 2 == [(o["jobs"], o["completed"], o["out_of_table"]) for o in made["policies"]]
+    assert ran(folder, JOBS + more) == 0
+    assert "2 jobs left out for every policy:" in capsys.readouterr().out
+
+
+def test_seconds_local_times_and_a_shift_are_read_as_in_published_traces(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A Monday at half past ten in New York stays one, gzipped or not."""
+    text = "job_id,submit_time,duration_s,gpus,vc\nx,2017-09-04T10:30:00,7200,8,one\n"
+    (folder / "philly.csv.gz").write_bytes(gzip.compress(text.encode()))
+    where = ["--clusters", "clusters", "--intensity-table", "grid.csv", "--json"]
+    code = main.run(
+        ["simulate", "--jobs", "philly.csv.gz", *where, "--tz", "America/New_York", "--shift-to", "2026-03-04"]
+    )
+
+    told = capsys.readouterr()
+    assert 0 == code
+    assert "2026-03-09T14:30:00Z" == json.loads(told.out)["window"]["start"]  # summer time began the day before
+    assert "columns not used: vc" in told.err
+
+
+def test_a_shift_into_a_year_keeps_the_season_and_the_weekday(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """5 March 2024 was a Tuesday; the nearest in 2026 is the 3rd."""
+    made = document(folder, capsys, f"{HEADER}\na,2024-03-05T06:00:00Z,1,1\n", "--shift-to", "2026")
+
+    assert "2026-03-03T06:00:00Z" == made["window"]["start"]
+
+
+def test_what_slurm_prints_is_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Jobs with GPUs; steps, jobs that never ran and jobs without a GPU are counted on stderr."""
+    text = (
+        "JobID|Submit|ElapsedRaw|AllocTRES|State\n"
+        "1|2026-03-10T06:00:00|3600|billing=8,cpu=8,gres/gpu=4,node=1|COMPLETED\n"
+        "1.batch|2026-03-10T06:00:00|3600|cpu=8,gres/gpu=4|COMPLETED\n"
+        "2|2026-03-10T07:00:00|1800|cpu=8,gres/gpu:a100=2|FAILED\n"
+        "3|2026-03-10T08:00:00|0||CANCELLED\n"
+        "4|2026-03-10T08:00:00|60|cpu=2|COMPLETED\n"
+    )
+    (folder / "trace.csv").write_text(text)
+    where = ["--clusters", "clusters", "--intensity-table", "grid.csv", "--tz", "UTC", "--json"]
+    assert main.run(["simulate", "--jobs", "trace.csv", *where]) == 0
+    told = capsys.readouterr()
+
+    now = json.loads(told.out)["policies"][0]
+    assert (2, pytest.approx(5.0)) == (now["jobs"], now["gpu_hours"])
+    assert all(f"1 {kind}" in told.err for kind in ("steps of jobs", "jobs that never ran", "jobs without a GPU"))
+
+
+def test_the_output_file_is_the_json_and_is_written_whole(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With -o nothing is printed, and no part file stays behind."""
+    assert ran(folder, JOBS, "-o", "out.json") == 0
+
+    assert "" == capsys.readouterr().out
+    assert 3 == json.loads((folder / "out.json").read_text())["compared"]
+    assert not list(folder.glob("*.part"))
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "said"),
+    [
+        (f"{HEADER}\na,2026-03-10T06:00:00Z,1,1\na,2026-03-10T07:00:00Z,1,1\n", (), "line 3: job 'a' is there already"),
+        (f"{HEADER}\na,2026-03-10T06:00:00Z,0,1\n", (), "line 2: job a has a duration of 0 s"),
+        (f"{HEADER}\na,2026-03-10T06:00:00Z,-2,1\n", (), "line 2: job a has a duration of -7200 s"),
+        (f"{HEADER}\na,2026-03-10T06:00:00Z,nan,1\n", (), "line 2: duration_hours is 'nan', not a number"),
+        (f"{HEADER}\na,2026-03-10T06:00:00Z,1e9,1\n", (), "over ten years"),
+        (f"{HEADER}\na,2026-03-10T06:00:00Z,1,0\n", (), "line 2: gpus is '0'"),
+        (f"{HEADER}\na,2026-03-10T06:00:00Z,1,1.5\n", (), "line 2: gpus is '1.5'"),
+        (f"{HEADER}\n,2026-03-10T06:00:00Z,1,1\n", (), "line 2: the job has no id"),
+        (f"{HEADER}\na,2026-03-10T06:00:00,1,1\n", (), "line 2: submit_time 2026-03-10T06:00:00 has no time zone"),
+        (f"{HEADER}\na,yesterday,1,1\n", (), "line 2: submit_time 'yesterday' is not an ISO 8601 date"),
+        (f"{HEADER}\na,2026-03-10T25:00:00,1,1\n", ("--tz", "UTC"), "line 2: submit_time '2026-03-10T25:00:00' is not"),
+        (f"{HEADER}\na,2025-03-10T06:00:00Z,1,1\n", (), "no job of trace.csv can be replayed: a: submitted 2025"),
+        (f"{HEADER}\na,2026-03-10T06:00:00Z,1\n", (), "line 2: 3 cells under a header of 4"),
+        (f"{HEADER}\n", (), "holds no job"),
+        ("job_id,gpus\na,1\n", (), "there is no column 'submit_time'"),
+        (f"{HEADER},slack_hours\na,2026-03-10T06:00:00Z,1,1,-1\n", (), "line 2: slack_hours is -1, below 0"),
+        (f"{HEADER},deadline\na,2026-03-10T06:00:00Z,1,1,2026-03-10T06:30:00Z\n", (), "before its run can end"),
+        (f"{HEADER},slack_hours,deadline\na,2026-03-10T06:00:00Z,1,1,2,2026-03-11T06:30:00Z\n", (), "both slack_hours"),
+        (f"{HEADER},interruptible\na,2026-03-10T06:00:00Z,1,1,yes\n", (), "line 2: interruptible is 'yes'"),
+        (f"{HEADER},gpu_w\na,2026-03-10T06:00:00Z,1,1,10\n", (), "below its idle power"),
+        (f"{HEADER},home\na,2026-03-10T06:00:00Z,1,1,rome\n", (), "no cluster 'rome' to be its home"),
+        (JOBS, ("--home", "rome", "--tz", "Mars/Base"), "--tz 'Mars/Base' is no time zone"),
+        (JOBS, ("--shift-to", "soon"), "--shift-to 'soon' is no date"),
+        (JOBS, ("--policy", "magic"), "unknown policy 'magic'"),
+        (JOBS, ("--policy", "threshold"), "decides again each hour"),
+        (JOBS, ("--replan", "1h"), "--replan '1h' is not there yet"),
+        (JOBS, ("--forecasts", "noise"), "--forecasts 'noise'"),
+        (JOBS, ("--slack", "long"), "--slack 'long' is not a number with a unit"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], text: str, more: tuple[str, ...], said: str
+) -> None:
+    """Exit 2, and one line that names the thing."""
+    code = ran(folder, text, *more)
+
+    told = capsys.readouterr()
+    assert (2, "") == (code, told.out)
+    assert said in told.err
+
+
+def test_a_cluster_whose_zone_the_table_lacks_is_left_out_aloud(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The rest is replayed; with none left it is an error."""
+    (folder / "clusters" / "lyon.yaml").write_text(CLUSTER.format(name="lyon", zone="CH"))
+
+    assert ran(folder, JOBS) == 0
+    assert "note: lyon is left out: grid.csv has no zone CH" in capsys.readouterr().err
+
+    for name in ("paris", "berlin"):
+        (folder / "clusters" / f"{name}.yaml").unlink()
+    assert ran(folder, JOBS) == 2
+    assert "has the zone of no cluster" in capsys.readouterr().err
+
+
+def test_an_interrupted_replay_leaves_the_file_of_before(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C ends it with 130, and what was written earlier is whole."""
+    (folder / "out.json").write_text("before")
+
+    def interrupted(*_: object) -> None:
+        """Stands for a person who presses Ctrl-C."""
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("scheduler.simulation.replay.replay", interrupted)
+
+    assert ran(folder, JOBS, "-o", "out.json") == 130
+    assert "before" == (folder / "out.json").read_text()
