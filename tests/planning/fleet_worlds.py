@@ -79,20 +79,28 @@ def small_fleet(seed: int, *, jobs: int, slots: int = 5) -> Fleet:
     )
 
 
+def taken_by(on: Fleet, each: FleetJob, place: Place) -> list[tuple[int, float, float]]:
+    """What a job takes at a place, by the rule itself: it runs, or waits for a resume where its nodes are kept."""
+    before = [] if each.resumed_from is None else [(each.resumed_from, 0.0, 0.0)]
+    pauses = pairwise([*before, *place.stretches])
+    kept = [(row, end, start) for (row, _, end), (to, start, _) in pauses if row == to and on.holds[row]]
+    return [*place.stretches, *kept]
+
+
 def fits(on: Fleet, places: dict[str, Place]) -> bool:
     """Whether all that is taken, nodes that are kept included, is there at every instant; counted naively."""
-    moments = sorted({moment for place in places.values() for _, start, end in place.taken for moment in (start, end)})
+    known = {each.id: each for each in on.jobs}
+    taken = [(known[name], one) for name, place in places.items() for one in taken_by(on, known[name], place)]
+    moments = sorted({moment for _, (_, start, end) in taken for moment in (start, end)})
     for one, other in pairwise(moments):
         middle = (one + other) / 2
         if other - one < 1e-6:
             continue
         slot = int(np.searchsorted(on.edges_h, middle, side="right")) - 1
-        taken = np.zeros(len(on.capacity), dtype=int)
-        for each in on.jobs:
-            if each.id in places:
-                for row, start, end in places[each.id].taken:
-                    taken[row] += int(each.takes[row]) * (start < middle < end)
-        if (taken > on.capacity[:, slot]).any():
+        used = np.zeros(len(on.capacity), dtype=int)
+        for each, (row, start, end) in taken:
+            used[row] += int(each.takes[row]) * (start < middle < end)
+        if (used > on.capacity[:, slot]).any():
             return False
     return True
 

@@ -40,15 +40,24 @@ def test_the_bound_lies_under_the_cost(seed: int) -> None:
 
 
 @given(seeds)
-@settings(max_examples=25, deadline=None)
-def test_the_bound_lies_under_the_best_of_all_choices_and_the_cost_near_it(seed: int) -> None:
-    """On three jobs every choice of placements is tried: none costs less than the bound, and ours is seldom dearer."""
+@settings(max_examples=20, deadline=None)
+def test_the_bound_lies_under_the_best_of_all_choices(seed: int) -> None:
+    """On three jobs every choice of placements is tried, and none costs less than the bound."""
     on = small_fleet(seed, jobs=3, slots=4)
-    found, best_g = planned(on, tries=200), cheapest_of_all(on)
-    if found.late or found.unplaced:
-        return
-    assert found.bound_g <= best_g * (1 + 1e-9)
-    assert found.cost_g <= best_g * 1.25
+    found = planned(on, tries=0)
+    if not (found.late or found.unplaced):
+        assert found.bound_g <= cheapest_of_all(on) * (1 + 1e-9)
+
+
+def test_plans_are_near_the_best_of_all_choices() -> None:
+    """Over twelve fleets of three jobs the plans cost at most a tenth more than the best choices."""
+    cost_g = best_g = 0.0
+    for seed in range(12):
+        on = small_fleet(seed, jobs=3, slots=4)
+        found = planned(on, tries=60)
+        if not (found.late or found.unplaced):
+            cost_g, best_g = cost_g + found.cost_g, best_g + cheapest_of_all(on)
+    assert 0 < cost_g <= 1.1 * best_g
 
 
 @given(seeds)

@@ -50,7 +50,7 @@ class Dual:
         self.windows: Windows = windows(fleet, self.jobs)
         self.pool = Pool(self.jobs)
         self.price: Floats = np.zeros(fleet.capacity.shape) if price is None else price
-        self.bound_g, self.bound_price = -np.inf, self.price
+        self.bound_g, self.proved_price = -np.inf, self.price
         self.least_g: dict[str, float] = {} if least_g is None else dict(least_g)
         frozen = [(job, job.incumbent) for job in fleet.jobs if job.frozen and job.incumbent is not None]
         self._fixed_g = sum(place.cost_g for _, place in frozen)
@@ -94,30 +94,33 @@ class Dual:
         """The bound at the price, by the exact programme for jobs in segments; None where time ran out. [g]
 
         Args:
-            dirty: ids of the jobs whose least cost at this price is not known; None for all.
+            dirty: ids of the jobs whose least cost at this price is not known, None for all; a suspended one is always
+                solved again, since the nodes that it keeps cost it less with every hour that has passed.
             left: whether there is time.
         """
         least_g, _ = self.choose(self.prices)
         found: list[tuple[int, Place]] = []
+        known: dict[str, float] = {}
         for number in self._pieced:
             job = self.jobs[number]
-            if dirty is not None and job.id not in dirty and job.id in self.least_g:
-                least_g[number] = self.least_g[job.id]
+            clean = dirty is not None and job.id not in dirty and job.resumed_from is None
+            if clean and job.id in self.least_g:
+                least_g[number] = known[job.id] = self.least_g[job.id]
                 continue
             if not left():
                 self.pool.add(found)
                 return None
             solved = cheapest_segments(self.fleet, job, self.price)
             if solved is not None:
-                least_g[number] = self.least_g[job.id] = solved[0]
+                least_g[number] = known[job.id] = solved[0]
                 if len(solved[1]) > 1 or job.resumed_from is not None:
                     found.append((number, self.costs.place(job, solved[1])))
         self.pool.add(found)
+        self.least_g, self.proved_price = known, self.price
         room_g = float((self.price * self.open).sum())
         rounding_g = TIE * float(np.abs(least_g).sum() + room_g)
         value_g = float(least_g.sum()) + self._fixed_g - room_g - rounding_g
-        if value_g > self.bound_g:
-            self.bound_g, self.bound_price = value_g, self.price
+        self.bound_g = max(self.bound_g, value_g)
         return value_g
 
 

@@ -114,7 +114,7 @@ def plan_fleet(
         bound_g=dual.bound_g,
         late=first.late,
         unplaced=first.unplaced,
-        warm=Warm(edges_h=fleet.edges_h, price=dual.price, least_g=dict(dual.least_g)),
+        warm=Warm(edges_h=fleet.edges_h, price=dual.proved_price, least_g=dict(dual.least_g)),
     )
 
 

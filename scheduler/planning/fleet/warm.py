@@ -27,7 +27,7 @@ class Warm:
     def after(self, passed_h: float) -> Warm:
         """The same, some hours later: hour 0 of the next plan is so much later than that of the last. [h]
 
-        A job that has lost time since then has fewer places, so that its least is at most what it was known to be.
+        A job that has lost time since then has fewer places, so that its least is not under what it was known to be.
         """
         return replace(self, edges_h=self.edges_h - passed_h)
 
