@@ -222,9 +222,9 @@ def _placed(
     *,
     several: bool,
 ) -> Placed:
-    """The first plan of a job; of several the error says which it was."""
+    """The first plan of a job; of several the error says which it was, and nobody reads what binds each."""
     try:
-        return placer.submitted(wish.job, reference, now=now, taken=tuple(taken))
+        return placer.submitted(wish.job, reference, now=now, taken=tuple(taken), explain=not several)
     except CarbonschedError as exc:
         exc.message = f"{wish.what}: {exc.message}" if several else exc.message
         raise

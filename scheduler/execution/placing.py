@@ -78,13 +78,21 @@ class PlanningPlacer:
     other: Grid | None = None
     allow_opposed: bool = False
 
-    def submitted(self, job: Job, reference: Mapping[str, str], *, now: datetime, taken: Sequence[Segment]) -> Placed:
-        """The first plan of a job.
+    def submitted(
+        self,
+        job: Job,
+        reference: Mapping[str, str],
+        *,
+        now: datetime,
+        taken: Sequence[Segment],
+        explain: bool = True,
+    ) -> Placed:
+        """The first plan of a job; `explain` has it say what binds it, which takes time.
 
         Raises:
             Infeasible: nothing keeps its deadline; the hint says what to relax.
         """
-        return self._plan(self._situation(job, reference, now=now, submitted_at=now, taken=taken), explain=True)
+        return self._plan(self._situation(job, reference, now=now, submitted_at=now, taken=taken), explain=explain)
 
     def place(self, row: JobRow, past: Sequence[SegmentRow], *, now: datetime, taken: Sequence[Segment]) -> Placed:
         """A plan for what is left of the job: anywhere it is allowed, as soon as it can, once it is late."""

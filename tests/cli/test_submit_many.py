@@ -143,13 +143,15 @@ class Meddler:
     times: int
     plans: int = 0
 
-    def submitted(self, job: Job, reference: Mapping[str, str], *, now: datetime, taken: Sequence[Segment]) -> Placed:
+    def submitted(
+        self, job: Job, reference: Mapping[str, str], *, now: datetime, taken: Sequence[Segment], explain: bool
+    ) -> Placed:
         """Let the other one write, then plan."""
         self.plans += 1
         if self.plans <= self.times:
             with open_store(wiring.state_folder(), busy_s=0.0).writing() as tx:
                 self.write(tx, self.plans)
-        return self.placer.submitted(job, reference, now=now, taken=taken)
+        return self.placer.submitted(job, reference, now=now, taken=taken, explain=explain)
 
 
 def meddled(write: Callable[[Transaction, int], None], times: int) -> Meddler:
