@@ -95,7 +95,8 @@ class Replanner:
         assert plan is not None and view.ahead is not None, view.job.id  # noqa: S101, PT018  # only a plan can be stale
         start = view.ahead.start
         ahead = tuple(stretch for stretch in plan.placement.segments if stretch.start >= start)
-        draft = await self._drafted(view.job.id, (), ahead)
+        others = await self._taken_by_others(view.job)
+        draft = await self._drafted(view.job.id, others, ahead)
         if draft.placed is None:
             self.lookout.kept(plan)
             return False
