@@ -147,6 +147,7 @@ class FakePlacer:
     ) -> Placed | None:
         """What the test wrote as better, if anything."""
         self.asked.append(tuple(ahead))
+        self.taken.append(taken)
         self.jobs.append(row.job)
         return None if self.improved is None else Placed(plan=None, document=document(self.improved))  # type: ignore[arg-type]  # as above
 

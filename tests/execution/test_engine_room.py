@@ -49,6 +49,16 @@ def test_after_ten_minutes_without_room_it_is_planned_around_what_others_use(new
     assert (world.job.state, world.two.started) == (JobState.RUNNING, [FIRST])
 
 
+def test_a_plan_that_is_looked_at_again_knows_what_others_use(new_world: NewWorld) -> None:
+    """Or it would be moved to where somebody else's job runs, and wait there for nothing."""
+    world = new_world(stretch("one", 9, 12))
+    world.at(0)
+    world.two.free = 3
+    world.at(1.1)
+    [taken] = world.engine.placer.taken  # type: ignore[attr-defined]  # the fake's own
+    assert [(s.cluster, s.gpus) for s in taken] == [("two", 8)]
+
+
 def test_what_was_sent_and_not_yet_shown_as_taken_is_not_given_twice(new_world: NewWorld) -> None:
     """A cluster that still shows its GPUs free right after a launch gets no second job for them."""
     world = new_world(stretch("one", 0, 3))
