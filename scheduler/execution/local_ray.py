@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,14 +100,14 @@ class LocalRay:
     def down(self, say: Say = lambda _text: None) -> tuple[str, ...]:
         """Stop what is up and remove what it left; returns the names of what was stopped."""
         with self._locked():
-            stopped = []
-            for head in self._heads():
+            heads = self._heads()
+            for head in heads:
                 if head.alive:
                     say(f"stopping {head.name}")
-                if head.stop(say):
-                    stopped.append(head.name)
+            with ThreadPoolExecutor(len(heads)) as pool:  # each waits up to half a minute for its jobs to save
+                ended = list(pool.map(lambda head: head.stop(say), heads))
             self._drop_temp()
-            return tuple(stopped)
+            return tuple(head.name for head, was_up in zip(heads, ended, strict=True) if was_up)
 
     def status(self) -> tuple[LocalCluster, ...]:
         """How each of them stands."""

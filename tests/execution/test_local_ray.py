@@ -215,7 +215,8 @@ def test_jobs_are_asked_to_save_before_their_cluster_ends(
     manner(local, fake).up()
     heard: list[str] = []
     local.down(heard.append)
-    assert said == [text.rpartition("01: ")[2] for text in heard[1:-1]]
+    assert ["stopping quebec", "stopping france"] == heard[:2]
+    assert said == [text.rpartition("01: ")[2] for text in heard[2:]]
 
 
 def test_a_start_that_was_cut_short_is_told_and_finished(local: LocalRay) -> None:
