@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from scheduler.domain.placement import Placement, Segment
 from scheduler.problem.problem import Problem
-from scheduler.problem.surface import INSTANT_TOLERANCE_H
+from scheduler.problem.surface import INSTANT_TOLERANCE_H, Floats
 
 TIE = 1e-9
 """Two costs nearer than this share of them are one: sums of some thousand slots differ by less. [-]"""
@@ -49,6 +49,23 @@ class Draft:
                 for row, start_h, end_h in self.stretches
             )
         )
+
+
+def traced(
+    ended: Sequence[tuple[int, int, int, int]], t_h: Floats, number: int
+) -> tuple[tuple[int, float, float], ...]:
+    """The stretches up to segment `number`, each (row, start, end) [h], -1 for none.
+
+    Args:
+        ended: segments as (number of the one before, row, border of its start, border of its end).
+        t_h: the borders. [h]
+        number: the last segment.
+    """
+    found: list[tuple[int, float, float]] = []
+    while number >= 0:
+        number, row, start, end = ended[number]
+        found.append((row, float(t_h[start]), float(t_h[end])))
+    return tuple(reversed(found))
 
 
 def is_tie(one_g: float, other_g: float) -> bool:

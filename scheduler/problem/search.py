@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 
 from scheduler.problem.bound import Bound
-from scheduler.problem.draft import TIE, Draft, preferred
+from scheduler.problem.draft import TIE, Draft, preferred, traced
 from scheduler.problem.labels import SAME_H, Labels
 from scheduler.problem.network import Network
 from scheduler.problem.problem import Interruption, Problem
@@ -290,14 +290,7 @@ class Search:
         drafts = [] if self._best is None else [self._best]
         for i in ties.tolist():
             last = (row, float(self._net.grid.t_h[plan.first + at[i]]), float(finish_h[i]))
-            drafts.append(Draft(cost_g=float(total_g[i]), stretches=(*self._segments(plan.parent), last)))
+            drafts.append(
+                Draft(cost_g=float(total_g[i]), stretches=(*traced(self._done, self._net.grid.t_h, plan.parent), last))
+            )
         self._best = preferred(self._problem, drafts)
-
-    def _segments(self, number: int) -> tuple[tuple[int, float, float], ...]:
-        """The suspended segments of a plan, from its first to segment `number`."""
-        found: list[tuple[int, float, float]] = []
-        t_h = self._net.grid.t_h
-        while number >= 0:
-            number, row, start, end = self._done[number]
-            found.append((row, float(t_h[start]), float(t_h[end])))
-        return tuple(reversed(found))

@@ -7,7 +7,7 @@ from collections import defaultdict
 import numpy as np
 
 from scheduler.problem.bound import Bound
-from scheduler.problem.draft import TIE, Draft, preferred
+from scheduler.problem.draft import TIE, Draft, preferred, traced
 from scheduler.problem.labels import NO_LABELS, Labels, together, undominated
 from scheduler.problem.network import Network
 from scheduler.problem.problem import Interruption, Problem
@@ -225,17 +225,13 @@ class Sweep:
         for i in ties:
             row = int(self._net.row[labels.state[i]])
             last = (row, float(self._net.grid.t_h[e]), float(finish_h[i]))
-            drafts.append(Draft(cost_g=float(total_g[i]), stretches=(*self._segments(int(labels.parent[i])), last)))
+            drafts.append(
+                Draft(
+                    cost_g=float(total_g[i]),
+                    stretches=(*traced(self._done, self._net.grid.t_h, int(labels.parent[i])), last),
+                )
+            )
         self._best = preferred(self._problem, drafts)
-
-    def _segments(self, number: int) -> tuple[tuple[int, float, float], ...]:
-        """The suspended segments of a plan, from its first to segment `number`."""
-        found: list[tuple[int, float, float]] = []
-        t_h = self._net.grid.t_h
-        while number >= 0:
-            number, row, start, end = self._done[number]
-            found.append((row, float(t_h[start]), float(t_h[end])))
-        return tuple(reversed(found))
 
 
 def _file(calendar: Calendar, border: Ints, labels: Labels) -> None:
