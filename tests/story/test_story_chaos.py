@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 PROMISED = (
     *(f"{victim} killed by -9" for victim in ("scheduler", "supervisors", "agents", "trainings")),
-    *(f"requests struck while a line was {mood}" for mood in ("cut", "mute", "twice")),
+    "requests struck while a line was cut",
 )
 BATCH = (
     Wish("chaos-long", 8),
@@ -28,10 +28,10 @@ BATCH = (
 
 
 def test_a_batch_survives_dead_processes_and_bad_lines(desk: Desk, tmp_path: Path) -> None:
-    """Schedulers, trainings, agents and supervisors die by -9, a line is cut, mute, and asks twice: all end well."""
+    """Schedulers, trainings, agents and supervisors die by -9, and a line is cut: all end well."""
     clusters = {path.stem: path for path in (desk.state / "local" / "clusters").glob("*.yaml")}
     one = RealRound(rng=Random(7), desk=desk, folder=tmp_path / "chaos", clusters=clusters)
-    acts: list[Act] = ["scheduler", "training", "agent", "cut", "mute", "supervisor", "twice"]
+    acts: list[Act] = ["scheduler", "training", "agent", "cut", "supervisor"]
     played = one.play(BATCH, acts, within_s=90)
     assert [] == played.violations
     assert [] == unexercised(played.injected, PROMISED)
