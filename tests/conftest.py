@@ -21,10 +21,10 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that start real Ray on one worker, where they share their clusters, and begin with them."""
+    """Keep the tests that share real Ray clusters on one worker, the stories' on another, and begin with them."""
     for item in items:
         if item.get_closest_marker("ray"):
-            item.add_marker(pytest.mark.xdist_group("ray"))
+            item.add_marker(pytest.mark.xdist_group("story" if "story" in item.path.parts else "ray"))
     items.sort(key=lambda item: item.get_closest_marker("ray") is None)
 
 
