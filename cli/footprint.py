@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from cli.footprint_grid import NOWHERE, GridIntensity, grid_intensity, range_text
+from cli.footprint_inference import inference
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -18,8 +21,6 @@ if TYPE_CHECKING:
 
 STATEMENT: Final = "modelled, not measured"
 NOT_COUNTED: Final = ("water", "minerals", "end of life", "the use of what was trained")
-NOWHERE: Final = "ZZ"
-"""Zone of a run priced at an intensity of the user's own: ISO 3166 leaves this code to users."""
 
 _HELP: Final = """Price a run that you describe, with its range and its sources.
 
@@ -30,6 +31,7 @@ Examples:
   carbonsched footprint --gpus 8 --hours 100 --zone FR --year 2024
   carbonsched footprint --gpus 8 --hours 24 --zone CA-QC --gpu-w 310 --json
   carbonsched footprint --gpus 64 --hours 24 --cluster france.yaml
+  carbonsched footprint inference --kwh 864.249 --hours 411.67 --requests 230768 --intensity 394
   carbonsched footprint bloom
 """
 _BLOOM_HELP: Final = """Reproduce the published footprint of BLOOM's training, and show what to doubt in it.
@@ -43,24 +45,6 @@ Examples:
 app = typer.Typer(pretty_exceptions_enable=False)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text. Default: off.")]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intensity:
-    """The intensity of a footprint and what to say of it.
-
-    Args:
-        zone: grid zone.
-        g_per_kwh: the figure with its range. [g/kWh]
-        year, basis, source, licence: where it comes from; None where the user gave the figure.
-    """
-
-    zone: str
-    g_per_kwh: Estimate
-    year: int | None
-    basis: str | None
-    source: str
-    licence: str | None
 
 
 @app.callback(invoke_without_command=True, no_args_is_help=True, help=_HELP)
@@ -91,7 +75,7 @@ def footprint(
     if gpus is None or hours is None:
         raise InvalidInput("a footprint needs --gpus and --hours", hint="add them: --gpus 8 --hours 100 --zone FR")
     hardware, label = _hardware(preset, cluster, gpus, pue)
-    grid = _intensity(zone or (hardware.zone if cluster else None), year, intensity)
+    grid = grid_intensity(zone or (hardware.zone if cluster else None), year, intensity)
     priced = footprint_of(hardware, gpus=gpus, hours_h=hours, intensity_g_per_kwh=grid.g_per_kwh, gpu_w=gpu_w)
     run = Run(gpus=gpus, hours_h=hours, gpu_w=gpu_w, hardware=hardware, label=label, intensity=grid, footprint=priced)
     _print(run, as_json=json)
@@ -106,7 +90,7 @@ class Run:
     gpu_w: float | None
     hardware: Cluster
     label: str
-    intensity: Intensity
+    intensity: GridIntensity
     footprint: Footprint
 
 
@@ -135,28 +119,6 @@ def _hardware(preset: str | None, file: Path | None, gpus: int, pue: float | Non
         raise InvalidInput(f"--pue {pue:g} is below 1", hint="PUE is facility energy over IT energy")
     source = found.source | {"pue": "given"} if isinstance(found.source, dict) else found.source
     return found.model_copy(update={"pue": Estimate.exactly(pue), "source": source}), label
-
-
-def _intensity(zone: str | None, year: int | None, given: float | None) -> Intensity:
-    """The intensity that the options name."""
-    from intensity_sources.static_tables import StaticTables
-    from scheduler.domain.basis import DEFAULT_BASIS
-    from scheduler.domain.errors import InvalidInput
-    from scheduler.domain.estimate import Estimate
-
-    if given is not None:
-        if year is not None:
-            raise InvalidInput("--year belongs to the tables, not to --intensity", hint="leave one of them out")
-        if not (math.isfinite(given) and given >= 0):
-            raise InvalidInput(f"--intensity {given:g} cannot be", hint="give g/kWh, 0 or more")
-        figure = Estimate.exactly(given)
-        return Intensity(zone=zone or NOWHERE, g_per_kwh=figure, year=None, basis=None, source="given", licence=None)
-    if zone is None:
-        raise InvalidInput("a footprint needs --zone or --intensity", hint="carbonsched intensity zones lists zones")
-    row = StaticTables().row(zone, DEFAULT_BASIS, year)
-    return Intensity(
-        zone=zone, g_per_kwh=row.g_per_kwh, year=row.year, basis=str(row.basis), source=row.source, licence=row.licence
-    )
 
 
 def _print(run: Run, *, as_json: bool) -> None:
@@ -254,7 +216,7 @@ def _facts(run: Run) -> Sequence[Sequence[str]]:
     nameplate = f"{run.hardware.gpu.tdp_w.central:g} W a GPU, nameplate: most runs draw less, --gpu-w says how much"
     facts = [
         ("embodied", f"{embodied} kg, {run.footprint.embodied_pct:.1f} % of the total"),
-        ("intensity", f"{_range(grid.g_per_kwh)} g/kWh{where}"),
+        ("intensity", f"{range_text(grid.g_per_kwh)} g/kWh{where}"),
     ]
     if grid.licence:
         facts.append(("source", f"{grid.source}; {grid.licence}"))
@@ -262,7 +224,7 @@ def _facts(run: Run) -> Sequence[Sequence[str]]:
         *facts,
         ("hardware", run.label),
         ("power", nameplate if run.gpu_w is None else f"{run.gpu_w:g} W a GPU, given"),
-        ("PUE", _range(pue) + (", assumed: --pue sets it" if run.hardware.pue is None else "")),
+        ("PUE", range_text(pue) + (", assumed: --pue sets it" if run.hardware.pue is None else "")),
         ("energy", f"{it} kWh of IT, {boards} of it in the GPUs' boards"),
         ("range", "every figure at its low, or at its high, at once"),
         ("not in it", ", ".join(NOT_COUNTED)),
@@ -282,17 +244,13 @@ def bloom(*, json: Json = False) -> None:
         emit(bloom_text())
 
 
+app.command("inference")(inference)
+
+
 def _amount(value: float, *, like: float) -> str:
     """A quantity to the decimals that give `like`, the whole it is part of, four digits."""
     decimals = 1 if like <= 0 else min(6, max(1, 3 - math.floor(math.log10(like))))
     return f"{value:,.{decimals}f}"
-
-
-def _range(value: Estimate) -> str:
-    """A figure and its range, where it has one."""
-    if value.low == value.high:
-        return f"{value.central:g}"
-    return f"{value.central:g} [{value.low:g}, {value.high:g}]"
 
 
 def _levels(value: Estimate) -> Mapping[str, float]:

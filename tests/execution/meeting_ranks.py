@@ -32,7 +32,11 @@ saved = pathlib.Path(folder, "step")
 step = int(saved.read_text()) if saved.exists() else 0
 gpus = len(os.environ["CUDA_VISIBLE_DEVICES"].split(","))
 told = os.environ.get("CARBONSCHED_GPUS")
-print("rank", rank, "of", width, "starts at", step, "gpus", gpus, "told", told, flush=True)
+def say(text):
+    # In one write: the ranks share a file, and unbuffered as under Ray, print would write each word on its own.
+    sys.stdout.write(f"rank {rank} {text}\\n")
+    sys.stdout.flush()
+say(f"of {width} starts at {step} gpus {gpus} told {told}")
 asked = 0
 while step < 100 and not asked:
     time.sleep(float(sys.argv[1]) / 100)
@@ -46,5 +50,5 @@ end = time.time() + 10
 while asked and not stops and time.time() < end:
     time.sleep(0.02)  # another rank may have heard of it first
 time.sleep(0.3)
-print("rank", rank, "saved", step, "stops", len(stops), flush=True)
+say(f"saved {step} stops {len(stops)}")
 """
