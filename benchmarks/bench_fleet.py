@@ -89,12 +89,14 @@ def aim(seed: int, jobs: int, limit_s: float, wanted: float) -> str:
     watch = Watch()
     found = plan_fleet(fleet, seed=seed, gap=0.0, tries=10**9, left=lambda: watch.cpu_s < limit_s)
     taken = str(watch)
+    if found.unplaced:
+        raise RuntimeError(f"{len(found.unplaced)} jobs have no place, and run-now places all: the gap would flatter")
     gap = (found.cost_g - found.bound_g) / (now_g - found.bound_g)
     full = full_share(fleet, [found.places[job.id] for job in fleet.jobs])
     return (
         f"{jobs:6} jobs, seed {seed}: gap {100 * gap:5.2f} % (wanted {100 * wanted:g} % in {limit_s:g} s), "
         f"{100 * found.gap:5.2f} % over the total; {taken}; saved {100 * (1 - found.cost_g / now_g):.1f} % of run-now "
-        f"({now_late} late there, {len(found.late)} here); {100 * full:.0f} % of used cluster-slots full"
+        f"({now_late} late there, {len(found.late)} here, all priced); {100 * full:.0f} % of used cluster-slots full"
     )
 
 

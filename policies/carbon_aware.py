@@ -29,13 +29,19 @@ class CarbonAware:
         overheads decide: Sukprasert et al., EuroSys 2024, DOI 10.1145/3627703.3650079.
 
     Options:
-        min_saving: least saving worth a wait, a suspend or leaving home, 0 [%].
+        allowed: the clusters that it chooses among; all.
+        min_saving: least saving worth a wait, a suspend or leaving home; 0 [%].
         objective: lifecycle, or operational without embodied emissions; lifecycle.
-        interruptible: what a suspend costs and how many suspends and moves are allowed; absent: in one piece.
+        interruptible: absent: in one piece.
+            checkpoint, restart: what a suspend and a resume take; 0 [s].
+            min_segment: shortest run that may be suspended; 0 [s].
+            max_suspends: how often it may be suspended; no limit.
+            max_moves: how often it may resume on another cluster; no limit.
 
     Guarantees:
         Feasible whenever anything is; with min_saving 0 no feasible placement is cheaper on the same forecast, where
-        all clusters are combined: up to 218 over a week of hours. With more, plans in pieces use the best of them.
+        all clusters are combined: up to 218 over a week of hours. With more, plans in pieces use the best of them; past
+        a million partial plans the best one found is taken, and `plan` says how far it can be from the cheapest.
     """
 
     name: ClassVar[str] = "carbon-aware"

@@ -31,8 +31,12 @@ class EcovisorThreshold:
         Hanafy et al., Going Green for Less Green, ASPLOS 2024, DOI 10.1145/3620666.3651374.
 
     Options:
-        home: the cluster that it uses.
-        interruptible: what a suspend costs; absent: the best window.
+        home: the cluster that it uses; the only one allowed where there is one, else an error.
+        objective: lifecycle, or operational without embodied emissions; lifecycle.
+        interruptible: absent: the best window.
+            checkpoint, restart: what a suspend and a resume take; 0 [s].
+            min_segment: shortest run that may be suspended; 0 [s].
+            max_suspends: how often it may be suspended; no limit.
 
     Guarantees:
         It keeps the deadline.
@@ -49,7 +53,7 @@ class EcovisorThreshold:
         """
         home, on, row = home_grid(problem)
         chosen = _under_threshold(home, on, row)
-        if problem.interruption is None or not chosen.any():
+        if problem.interruption is None or not chosen.any() or np.isnan(on.run_rate[row]).all():
             return best_in_one_piece(home)
         return kept(home, executed(home, on, row, chosen))
 

@@ -24,8 +24,8 @@ class LowestCarbonRegion:
         FAccT 2022, DOI 10.1145/3531146.3533234.
 
     Options:
-        allowed: the clusters that it chooses among, all [-].
-        objective: lifecycle or operational; lifecycle.
+        allowed: the clusters that it chooses among; all.
+        objective: lifecycle, or operational without embodied emissions; lifecycle.
 
     Guarantees:
         It starts as early as any cluster can, in one piece; of those starts none is cheaper.

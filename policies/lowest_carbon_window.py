@@ -24,8 +24,8 @@ class LowestCarbonWindow:
         DOI 10.1145/3464298.3493399.
 
     Options:
-        home: the cluster that it uses.
-        objective: lifecycle or operational; lifecycle.
+        home: the cluster that it uses; the only one allowed where there is one, else an error.
+        objective: lifecycle, or operational without embodied emissions; lifecycle.
 
     Guarantees:
         Of all starts at home that keep the deadline none is cheaper; it never suspends.

@@ -25,7 +25,7 @@ class RunNow:
         It sees no rate: the problem it solves has them all at zero.
 
     Options:
-        home: the cluster that it uses.
+        home: the cluster that it uses; the only one allowed where there is one, else an error.
 
     Guarantees:
         No feasible start at home is earlier; it never sees an intensity.

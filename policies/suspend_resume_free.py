@@ -26,8 +26,12 @@ class SuspendResumeFree:
         Carbon-Aware Temporal and Spatial Workload Shifting in the Cloud, EuroSys 2024, DOI 10.1145/3627703.3650079.
 
     Options:
-        home: the cluster that it uses.
-        interruptible: what a suspend costs, which it does not look at; absent: the best window.
+        home: the cluster that it uses; the only one allowed where there is one, else an error.
+        objective: lifecycle, or operational without embodied emissions; lifecycle.
+        interruptible: absent: the best window.
+            checkpoint, restart: what a suspend and a resume take, which it does not look at; 0 [s].
+            min_segment: shortest run that may be suspended; 0 [s].
+            max_suspends: how often it may be suspended; no limit.
 
     Guarantees:
         None: it may be late and may emit more than run-now.

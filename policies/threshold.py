@@ -38,8 +38,12 @@ class Threshold:
         DOI 10.1145/3626776.
 
     Options:
-        home: the cluster that it uses.
-        interruptible: what a suspend costs; absent: once started it runs to its end, from lo = sqrt(L U) down.
+        home: the cluster that it uses; the only one allowed where there is one, else an error.
+        objective: lifecycle, or operational without embodied emissions; lifecycle.
+        interruptible: absent: once started it runs to its end, from lo = sqrt(L U) down.
+            checkpoint, restart: what a suspend and a resume take; 0 [s].
+            min_segment: shortest run that may be suspended; 0 [s].
+            max_suspends: how often it may be suspended; no limit.
 
     Guarantees:
         Feasible whenever anything at home is. Where L and U stay, every rate lies between them, home has room, slots

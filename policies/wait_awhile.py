@@ -27,8 +27,12 @@ class WaitAwhile:
         DOI 10.1145/3464298.3493399.
 
     Options:
-        home: the cluster that it uses.
-        interruptible: what a suspend costs; absent: the best window.
+        home: the cluster that it uses; the only one allowed where there is one, else an error.
+        objective: lifecycle, or operational without embodied emissions; lifecycle.
+        interruptible: absent: the best window.
+            checkpoint, restart: what a suspend and a resume take; 0 [s].
+            min_segment: shortest run that may be suspended; 0 [s].
+            max_suspends: how often it may be suspended; no limit.
 
     Guarantees:
         It keeps the deadline; where pauses are free, slots are equal and the work fills whole ones, it is the optimum

@@ -52,6 +52,11 @@ class Health:
         now, now_s = self.clock.now(), self.clock.monotonic_s()
         self._last = Passed(at=now, at_s=now_s, open_jobs=open_jobs, clusters=dict(clusters))
 
+    @property
+    def last(self) -> Passed | None:
+        """What was told last, None before the first pass."""
+        return self._last
+
     def problem(self) -> str:
         """Why the loop counts as stuck; empty while it passes."""
         last = self._last

@@ -1,4 +1,4 @@
-"""`/healthz` for whatever watches the scheduler: 200 while it passes, 503 when it is stuck; nothing else is served."""
+"""`/healthz` for what watches the scheduler: 200 while it passes, 503 when it is stuck; `/metrics` for Prometheus."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from threading import Thread
 from typing import ClassVar, Final
 
 from scheduler.domain.errors import InvalidInput
-from scheduler.execution.health import Health
+from scheduler.execution import metrics
+from scheduler.execution.metrics import Metrics
 
 PATH: Final = "/healthz"
 _HIGHEST_PORT: Final = 65535
@@ -39,7 +40,7 @@ def parse_address(text: str, *, insecure: bool) -> tuple[str, int]:
 
 
 @contextmanager
-def served(health: Health, host: str, port: int) -> Iterator[int]:
+def served(told: Metrics, host: str, port: int) -> Iterator[int]:
     """Answers in a thread while the block runs; gives the port, which the system chooses where it is 0.
 
     Raises:
@@ -47,9 +48,9 @@ def served(health: Health, host: str, port: int) -> Iterator[int]:
     """
 
     class Bound(_Handler):
-        """Answers for this health."""
+        """Answers for this scheduler."""
 
-        asked = health
+        asked = told
 
     class Server(ThreadingHTTPServer):
         """Of the address's own family."""
@@ -80,20 +81,27 @@ def served(health: Health, host: str, port: int) -> Iterator[int]:
 class _Handler(BaseHTTPRequestHandler):
     """One question."""
 
-    asked: ClassVar[Health]
+    asked: ClassVar[Metrics]
     timeout: ClassVar[float] = 5.0
     server_version = "carbonsched"
     sys_version = ""
 
     def do_GET(self) -> None:
-        """Answer how the loop is."""
-        if self.path.partition("?")[0] != PATH:
+        """Answer how the loop is, or with the figures for Prometheus."""
+        path = self.path.partition("?")[0]
+        if path == metrics.PATH:
+            self._answer(HTTPStatus.OK, *self.asked.page(self.headers.get("Accept", "")))
+        elif path == PATH:
+            told = self.asked.health.as_json()
+            status = HTTPStatus.SERVICE_UNAVAILABLE if "problem" in told else HTTPStatus.OK
+            self._answer(status, "application/json", json.dumps(told).encode() + b"\n")
+        else:
             self.send_error(HTTPStatus.NOT_FOUND)
-            return
-        answer = self.asked.as_json()
-        body = json.dumps(answer).encode() + b"\n"
-        self.send_response(HTTPStatus.SERVICE_UNAVAILABLE if "problem" in answer else HTTPStatus.OK)
-        self.send_header("Content-Type", "application/json")
+
+    def _answer(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
+        """Send a whole answer, which nobody is to keep."""
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
         self.end_headers()

@@ -14,7 +14,7 @@ from scheduler.domain.units import kg_from_g
 from scheduler.lifecycle.model import TRANSFER_KWH_PER_GB
 from scheduler.planning.provisional import provisional
 from scheduler.planning.situation import Situation
-from scheduler.problem.assemble import Assembled
+from scheduler.problem.assemble import Assembled, listed_widths
 from scheduler.problem.candidates import width_on
 from scheduler.problem.surface import INSTANT_TOLERANCE_H, Floats
 
@@ -35,6 +35,7 @@ def caveats(situation: Situation, assembled: Assembled, chosen: Placement) -> tu
         *_weak_claims(assembled, used),
         *_assumed(situation, assembled),
         *_one_width(situation.job, chosen),
+        *_lost_widths(situation.job, assembled),
         *_ignored_keys(situation.job),
         *_ignored_cluster_keys(assembled.ground.candidates),
         *_first_copy(situation.job, assembled, chosen),
@@ -132,6 +133,17 @@ def _one_width(job: Job, chosen: Placement) -> Iterator[str]:
     """That a job with several widths was planned at its own by a policy that knows no other."""
     if job.elastic is not None and job.policy != "elastic" and {s.gpus for s in chosen.segments} == {job.gpus}:
         yield f"only the policy elastic changes the width: the job is planned at {job.gpus} GPUs"
+
+
+def _lost_widths(job: Job, assembled: Assembled) -> Iterator[str]:
+    """Widths that the job lists and no cluster can run, or not at the cost of a GPU that its own width has there."""
+    planned = {width.gpus for width in assembled.problem.widths}
+    lost = [str(gpus) for gpus in listed_widths(job) if gpus not in planned]
+    if lost:
+        yield (
+            f"elastic: no allowed cluster runs the job at {' or '.join(lost)} GPUs, or its GPUs carry another share of "
+            "their nodes there: not planned"
+        )
 
 
 def _ignored_keys(job: Job) -> Iterator[str]:

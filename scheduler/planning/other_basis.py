@@ -14,7 +14,7 @@ from scheduler.domain.estimate import LEVELS
 from scheduler.domain.intensity import IntensitySeries
 from scheduler.domain.placement import Placement
 from scheduler.planning.plan import OtherBasis, Priced, Saving
-from scheduler.planning.saving import Levels, saving
+from scheduler.planning.saving import Levels, less_kg, saving
 from scheduler.planning.situation import Situation
 from scheduler.problem.assemble import Assembled, basis_of
 from scheduler.problem.narrow import only_on
@@ -103,7 +103,7 @@ def opposed(other: OtherBasis | None, chosen: Priced, baseline: Priced | None) -
     said = list(other.kept)
     ours, theirs = chosen.emissions, baseline.emissions if baseline else None
     if other.saving is not None and ours is not None and theirs is not None:
-        here, there = theirs.total - ours.total, other.saving.kg
+        here, there = less_kg(theirs.total, ours.total), other.saving.kg
         if here * there < 0:
             word = "saves" if here > 0 else "costs"
             sure = other.saving.low_kg * other.saving.high_kg > 0

@@ -142,12 +142,14 @@ class Why:
         gap_kg: how much the plan is over it; under 0 for one that breaks a constraint. [kg]
         gap_pct: the same of the bound; None where that is 0. [%]
         reliefs: what giving way would save, one constraint at a time.
+        reached: whether a placement is known that costs the bound; else the gap is the most that it can be.
     """
 
     bound_kg: float | None
     gap_kg: float | None
     gap_pct: float | None
     reliefs: tuple[Relief, ...]
+    reached: bool = True
 
     @property
     def binding(self) -> tuple[str, ...]:

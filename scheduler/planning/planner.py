@@ -30,9 +30,17 @@ from scheduler.problem.narrow import alone
 from scheduler.problem.pricing import overlap, price
 from scheduler.problem.problem import Problem
 
+Decided = tuple[Placement, tuple[str, ...]]
+"""A placement, and why it was not moved to where the marginal price opposes, a line each."""
+
 
 def make_plan(
-    situation: Situation, policies: Mapping[str, Policy], name: str | None = None, *, explain: bool = True
+    situation: Situation,
+    policies: Mapping[str, Policy],
+    name: str | None = None,
+    *,
+    explain: bool = True,
+    decided: Decided | None = None,
 ) -> Plan | NoPlan:
     """What the policy `name` (default the job's) decides, with its price, its baseline and its explanation.
 
@@ -41,6 +49,7 @@ def make_plan(
         policies: every policy there is, by name; `BASELINE` is one of them.
         name: the policy that decides.
         explain: whether to say what binds the plan, which takes more solutions.
+        decided: what was decided already, as where several jobs are placed together; None to ask the policy.
     """
     chosen_name = name or situation.job.policy
     for wanted in (chosen_name, BASELINE):
@@ -51,6 +60,8 @@ def make_plan(
     except Infeasible as exc:
         return _refused(situation, chosen_name, exc, ())
     central, policy = levels["central"], policies[chosen_name]
+    if decided is not None:
+        return _explained(situation, policies, chosen_name, levels, decided, explain=explain)
     problem = central.problem
     try:
         placement = place(policy, problem)
@@ -65,7 +76,7 @@ def _explained(
     policies: Mapping[str, Policy],
     name: str,
     levels: Levels,
-    decided: tuple[Placement, tuple[str, ...]],
+    decided: Decided,
     *,
     explain: bool,
 ) -> Plan:
@@ -118,6 +129,11 @@ def decides_again(policy: Policy | None) -> bool:
     return policy is not None and "history" in policy.needs and "forecast" not in policy.needs
 
 
+def may_be_late(policy: Policy | None) -> bool:
+    """Whether its plans may end behind the deadline; such a policy says so itself."""
+    return not getattr(policy, "keeps_deadline", True)
+
+
 def _next_decision(policy: Policy, problem: Problem) -> datetime | None:
     """When a policy without forecast decides again; None for one that plans to the end."""
     if problem.past is None or not decides_again(policy):
@@ -131,7 +147,7 @@ def _again(name: str, central: Assembled, next_decision: datetime | None) -> tup
     if next_decision is None or past is None:
         return ()
     at = format_instant(next_decision)
-    said = f"{name} decides again at {at}: what lies behind that does not bind, and once it runs it is not paused"
+    said = f"{name} decides again at {at}: what lies behind that does not bind"
     looked = past.run_rate[0 if home is None else home]
     known = int(np.isfinite(looked).sum())
     short = f"{name} looks at the past {len(looked)} h of {central.ground.home}, of which {known} h are known"

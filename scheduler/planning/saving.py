@@ -16,6 +16,7 @@ import numpy as np
 from scheduler.domain.estimate import LEVELS, Level
 from scheduler.planning.plan import Priced, Saving
 from scheduler.problem.assemble import Assembled
+from scheduler.problem.draft import is_tie
 from scheduler.problem.pricing import price
 from scheduler.problem.problem import Problem
 
@@ -41,13 +42,13 @@ def saving(chosen: Priced, baseline: Priced, chosen_on: Levels, baseline_on: Lev
     ours, theirs = chosen.emissions, baseline.emissions
     if ours is None or theirs is None:
         return None
-    kg, operational_kg = theirs.total - ours.total, theirs.operational - ours.operational
-    corners = [baseline.prices[x].emissions.total - chosen.prices[x].emissions.total for x in LEVELS]
+    kg, operational_kg = less_kg(theirs.total, ours.total), less_kg(theirs.operational, ours.operational)
+    corners = [less_kg(baseline.prices[x].emissions.total, chosen.prices[x].emissions.total) for x in LEVELS]
     below = above = 0.0
     zones = _zones(chosen, chosen_on) | _zones(baseline, baseline_on)
     for zone in sorted(zones) if len(zones) > 1 else ():
         effects = [
-            _total_kg(baseline, baseline_on, zone, level) - _total_kg(chosen, chosen_on, zone, level) - kg
+            less_kg(_total_kg(baseline, baseline_on, zone, level), _total_kg(chosen, chosen_on, zone, level)) - kg
             for level in ("low", "high")
         ]
         below += min(0.0, *effects) ** 2
@@ -62,6 +63,11 @@ def saving(chosen: Priced, baseline: Priced, chosen_on: Levels, baseline_on: Lev
         high_kg=high_kg,
         distinguishable=low_kg * high_kg > 0 and abs(kg) >= TRIFLE_PCT / 100 * theirs.total,
     )
+
+
+def less_kg(theirs_kg: float, ours_kg: float) -> float:
+    """How much less the second of two masses is [kg]; 0 where they differ by rounding alone."""
+    return 0.0 if is_tie(theirs_kg, ours_kg) else theirs_kg - ours_kg
 
 
 def _share_pct(part_kg: float, whole_kg: float) -> float | None:

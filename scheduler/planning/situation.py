@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from scheduler.domain.cluster import Cluster
@@ -24,7 +24,8 @@ class Situation:
     `may_come` is what the intensity may do instead, for the band of the saving; None where nothing is known of that.
     `lacking` says of each zone without a series why there is none.
     `beyond` is the intensity up to a day more than the deadline, `other` the same as `intensity` on another basis; a
-    job is moved to where that one opposes only with `allow_opposed`.
+    job is moved to where that one opposes only with `allow_opposed`. `running` is for a policy that asks for more
+    before it pauses a job than before it lets one wait.
     """
 
     job: Job
@@ -51,10 +52,11 @@ class Situation:
     beyond: Mapping[str, IntensitySeries] | None = None
     other: Mapping[str, IntensitySeries] | None = None
     allow_opposed: bool = False
+    running: bool = False
 
     def at(self, level: Level) -> Assembled:
         """The problem with every figure taken at one corner of its range."""
-        return assemble(
+        assembled = assemble(
             self.job,
             self.clusters,
             self.intensity,
@@ -76,3 +78,4 @@ class Situation:
             moments=self.moments,
             history=self.history,
         )
+        return replace(assembled, problem=replace(assembled.problem, running=True)) if self.running else assembled

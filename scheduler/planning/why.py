@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 import numpy as np
 
 from scheduler.domain.errors import Infeasible
-from scheduler.domain.placement import Placement
+from scheduler.domain.units import kg_from_g
 from scheduler.planning.plan import FULL, Relief, Why
 from scheduler.planning.situation import Situation
 from scheduler.problem.assemble import Assembled
 from scheduler.problem.draft import TIE
-from scheduler.problem.exact import cheapest
+from scheduler.problem.exact import Found, cheapest_known
+from scheduler.problem.free import least_free_g
 from scheduler.problem.pricing import Price, price
 from scheduler.problem.problem import Problem
 from scheduler.problem.promising import combines_all
-from scheduler.problem.widths import folded, unfolded
+from scheduler.problem.widths import unfolded
 
 MORE_SLACK: Final = timedelta(days=1)
 """How much later the deadline is that is tried."""
@@ -39,46 +40,67 @@ def why(situation: Situation, assembled: Assembled, chosen: Price) -> Why:
 
     Notes:
         A constraint binds where the exact optimum falls when that one alone gives way: the deadline by a day, what
-        others have reserved, one more cluster. Nothing is said of plans with hours that have no intensity, nor of more
-        clusters than are all combined.
+        others have reserved, one more cluster. Nothing is said of plans with hours that have no intensity. Where the
+        search for the optimum was given up, or there are more clusters than are all combined, the bound is a lower one,
+        and what giving way would save is not known.
     """
     problem = assembled.problem
-    best = least_kg(problem) if chosen.coverage >= FULL and combines_all(problem) else None
-    if best is None:
+    known = least(problem) if chosen.coverage >= FULL else None
+    if known is None:
         return Why(bound_kg=None, gap_kg=None, gap_pct=None, reliefs=())
-    ours = chosen.objective_kg(problem.objective)
+    best, ours = known.kg, chosen.objective_kg(problem.objective)
     gap_kg = ours - best if abs(ours - best) > TIE * max(abs(ours), abs(best)) else 0.0
     return Why(
         bound_kg=best,
         gap_kg=gap_kg,
         gap_pct=100 * gap_kg / best if best > 0 else None,
+        reached=known.reached,
         reliefs=tuple(
-            Relief(constraint=constraint, what=what, saving_kg=_saved_kg(relaxed, best))
+            Relief(constraint=constraint, what=what, saving_kg=_saved_kg(relaxed, known))
             for constraint, what, relaxed in _relaxed(situation, assembled.limits.promised, assembled.ground.home)
         ),
     )
 
 
-def least_kg(problem: Problem) -> float | None:
-    """The least that any feasible placement costs, at any width that the job lists; None where it is not known. [kg]"""
-    found = [cheapest(replace(problem, widths=()))]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Least:
+    """What no feasible placement costs less than.
+
+    Args:
+        kg: the cost. [kg]
+        reached: whether a placement costs that, so that it is the optimum.
+    """
+
+    kg: float
+    reached: bool
+
+
+def least(problem: Problem) -> Least | None:
+    """The least that any feasible placement costs, at any width that the job lists; None where it is not known."""
+    if not combines_all(problem):
+        bound_g = least_free_g(problem)
+        return None if bound_g is None else Least(kg=kg_from_g(bound_g), reached=False)
+    found = [(problem, cheapest_known(replace(problem, widths=())))]
     if problem.widths:
-        wide, options = unfolded(problem)
-        widest = cheapest(wide)
-        found.append(None if widest is None else folded(problem, options, widest))
-    known = [_known_kg(problem, placement) for placement in found if placement is not None]
-    return min((kg for kg in known if kg is not None), default=None)
+        wide, _ = unfolded(problem)
+        found.append((wide, cheapest_known(wide)))
+    known = [least_of(posed, each) for posed, each in found if each is not None]
+    return min((each for each in known if each is not None), key=lambda each: each.kg, default=None)
 
 
-def _known_kg(problem: Problem, placement: Placement) -> float | None:
-    """What a placement costs where all of it has a price. [kg]"""
-    cost = price(problem, placement)
-    return cost.objective_kg(problem.objective) if cost.coverage >= FULL else None
+def least_of(problem: Problem, found: Found) -> Least | None:
+    """What a placement costs where all of it has a price, or the bound where it may not be the cheapest."""
+    cost = price(problem, found.placement)
+    if cost.coverage < FULL:
+        return None
+    if found.bound_g is not None:
+        return Least(kg=kg_from_g(found.bound_g), reached=False)
+    return Least(kg=cost.objective_kg(problem.objective), reached=True)
 
 
-def _saved_kg(relaxed: Situation | None, best_kg: float) -> float | None:
-    """How much less the optimum is once a constraint has given way; None where that has no price. [kg]"""
-    if relaxed is None:
+def _saved_kg(relaxed: Situation | None, best: Least) -> float | None:
+    """How much less the optimum is once a constraint has given way; None where one of them is not known. [kg]"""
+    if relaxed is None or not best.reached:
         return None
     try:
         problem = relaxed.at("central").problem
@@ -86,11 +108,11 @@ def _saved_kg(relaxed: Situation | None, best_kg: float) -> float | None:
         return None
     if problem.surface.capacity.size > MOST_CELLS:
         return None
-    found = least_kg(problem)
-    if found is None:
+    found = least(problem)
+    if found is None or not found.reached:
         return None
-    saved = best_kg - found
-    if saved > TIE * best_kg:
+    saved = best.kg - found.kg
+    if saved > TIE * best.kg:
         return saved
     unknown = np.isnan(problem.run_rate) & (problem.surface.capacity >= problem.gpus)
     return None if unknown.any() else 0.0  # an hour that nobody knows may be the one that would have saved

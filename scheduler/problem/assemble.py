@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from math import isclose
 from typing import Final
 
 import numpy as np
@@ -25,9 +26,11 @@ from scheduler.problem.past import past_of
 from scheduler.problem.problem import Interruption, Problem, Width
 from scheduler.problem.rates import hold_lines, job_gpu_hour, moves, row_intensity
 from scheduler.problem.slots import hours, microseconds, slot_edges
-from scheduler.problem.surface import HOLD_LINES, RUN_LINES, Floats, Ints, Surface
+from scheduler.problem.surface import HOLD_LINES, INSTANT_TOLERANCE_H, RUN_LINES, Floats, Ints, Surface
 
 _HOUR: Final = timedelta(hours=1)
+_NEAR_US: Final = int(INSTANT_TOLERANCE_H * _HOUR / timedelta(microseconds=1))
+"""Two instants no further apart are one. [us]"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -138,7 +141,9 @@ def assemble(
         moments=[window.earliest, window.deadline, *moments, *_changes(reservations, ground)],
         step=step,
     )
-    g_per_kwh = np.stack([row_intensity(row, intensity, now, edges_us, level) for row in ground.rows])
+    by_zone = {row.zone: row for row in ground.rows}
+    means = {zone: row_intensity(row, intensity, now, edges_us, level) for zone, row in by_zone.items()}
+    g_per_kwh = np.stack([means[row.zone] for row in ground.rows])
     surface = _surface(job, ground, now, edges_us, g_per_kwh, reservations=reservations, level=level)
     problem = Problem(
         surface=surface,
@@ -214,37 +219,59 @@ def _surface(
 
 def _lines(job: Job, ground: Ground, g_per_kwh: Floats, level: Level) -> tuple[dict[Line, Floats], dict[Line, Floats]]:
     """Emissions of running and of holding by line, shape [C, S]; unknown on the stranded row. [g/GPU-h]"""
-    running, holding = [], []
-    for cluster, intensity in zip(ground.candidates, g_per_kwh, strict=False):
+    run_g: dict[Line, Floats] = {line: np.full(g_per_kwh.shape, np.nan) for line in RUN_LINES}
+    hold_g: dict[Line, Floats] = {line: np.full(g_per_kwh.shape, np.nan) for line in HOLD_LINES}
+    for row, (cluster, intensity) in enumerate(zip(ground.candidates, g_per_kwh, strict=False)):
         hour = job_gpu_hour(job, cluster, level)
-        running.append(hour.running(intensity))
-        holding.append(hold_lines(cluster, hour, intensity))
-    unknown = [np.full(g_per_kwh.shape[1], np.nan) for _ in ground.stranded]
-    run_g = {line: np.stack([lines[line] for lines in running] + unknown) for line in RUN_LINES}
-    hold_g = {line: np.stack([lines[line] for lines in holding] + unknown) for line in HOLD_LINES}
+        for line, rate in hour.running(intensity).items():
+            run_g[line][row] = rate
+        for line, rate in hold_lines(cluster, hour, intensity).items():
+            hold_g[line][row] = rate
     return run_g, hold_g
 
 
 def _room(job: Job, cluster: Cluster, reservations: Sequence[Segment], now: datetime, edges_us: Ints) -> Ints:
-    """GPUs free for the job in each slot, whole nodes only where it is exclusive. [GPUs]"""
+    """GPUs free for the job in each slot, whole nodes only where it is exclusive. [GPUs]
+
+    One reservation that ends where another begins shares no slot with it, though their instants were rounded apart.
+    """
     free = np.full(len(edges_us) - 1, cluster.gpus, dtype=np.int64)
     for segment in reservations:
         if segment.cluster == cluster.name:
             start_us, end_us = microseconds(now, segment.start), microseconds(now, segment.end)
-            free[(edges_us[:-1] < end_us) & (edges_us[1:] > start_us)] -= segment.gpus
+            free[(edges_us[:-1] + _NEAR_US < end_us) & (edges_us[1:] - _NEAR_US > start_us)] -= segment.gpus
     free = np.maximum(free, 0)
     return free - free % cluster.node.gpus if job.exclusive else free
 
 
-def _widths(job: Job, ground: Ground) -> tuple[Width, ...]:
-    """The other widths that the job lists, each on the candidates that can run it."""
+def listed_widths(job: Job) -> tuple[int, ...]:
+    """The widths between its limits that a job lists beside its own. [GPUs]"""
     said = job.elastic
     if said is None:
         return ()
-    listed = [gpus for gpus in sorted(said.speedup) if said.min_gpus <= gpus <= said.max_gpus and gpus != job.gpus]
-    rows = {gpus: tuple(n for n, place in enumerate(ground.candidates) if can_run(job, place, gpus)) for gpus in listed}
+    return tuple(gpus for gpus in sorted(said.speedup) if said.min_gpus <= gpus <= said.max_gpus and gpus != job.gpus)
+
+
+def _widths(job: Job, ground: Ground) -> tuple[Width, ...]:
+    """The other widths that the job lists, each on the candidates that can run it so at the same cost of a GPU."""
+    said, listed = job.elastic, listed_widths(job)
+    if said is None:
+        return ()
+    rows = {
+        gpus: tuple(
+            n for n, place in enumerate(ground.candidates) if can_run(job, place, gpus) and _same(job, place, gpus)
+        )
+        for gpus in listed
+    }
     own = said.speedup.get(job.gpus, 1.0)
     return tuple(Width(gpus=gpus, speed=said.speedup[gpus] / own, rows=rows[gpus]) for gpus in listed if rows[gpus])
+
+
+def _same(job: Job, cluster: Cluster, gpus: int) -> bool:
+    """Whether a GPU-hour at another width carries the same share of the node, so that the surface prices it."""
+    own, other = job_gpu_hour(job, cluster, "central"), job_gpu_hour(job, cluster, "central", gpus)
+    pairs = ((own.dynamic_kwh, other.dynamic_kwh), (own.idle_kwh, other.idle_kwh), (own.embodied_g, other.embodied_g))
+    return all(isclose(one, two) for one, two in pairs)
 
 
 def _interruption(job: Job, suspends_done: int, moves_done: int) -> Interruption | None:

@@ -9,7 +9,7 @@ by a layer for each number that is left.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from scheduler.problem.network import Network
 from scheduler.problem.surface import Floats, Ints
 
 Count = TypeVar("Count", int, Ints)
+_MOST_AT_ONCE: Final = 4_000_000
+"""Numbers that are looked at together, so that memory stays bounded: 32 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,7 +34,7 @@ class Bound:
             cost and less what it has done since the first border, shape [N+1, C, J, K]. [g]
         leave: the same from one that is suspended at the border, shape [N+1, C, J, K]. [g]
         wait: the same from a wait, plus what waiting has accrued since the first border, shape [N+1, X, J, K]. [g]
-        fresh: the same from a first start with all suspends left, shape [N+1, C, K]. [g]
+        fresh: the least of the same over every first start, with all suspends left, shape [K]. [g]
     """
 
     price_g: Floats
@@ -51,6 +53,10 @@ class Bound:
         """The least total of labels whose cost and progress are relative as those of their rows of a table. [g]"""
         by_price = table + cost_g[..., None] + (self.work_h - progress_h)[..., None] * self.price_g
         return np.asarray(by_price.max(axis=-1))
+
+    def lowest_of_one_g(self, table: Floats, cost_g: float, progress_h: float) -> Floats:
+        """The same of one label on many rows. [g]"""
+        return np.asarray((table + (cost_g + (self.work_h - progress_h) * self.price_g)).max(axis=-1))
 
     def best(self, worth_g: Floats, count: int) -> Bound:
         """The same with the `count` prices of the highest `worth_g` only."""
@@ -80,34 +86,34 @@ def bound(net: Network, price_g: Floats, most: int | None) -> Bound:
     save = reduced[:-1] + net.checkpoint_h * value_g  # over it is then taken along whole rows
     stop, over = _bars(on.room.T, (slots, count, 1, 1)), _bars(net.lasts, (slots, waits, 1, 1))
     ends = reduced.copy()
-    _carry(ends, stop, 0, slots)
+    _carry(ends, reduced[:-1], stop, 0, slots)
     run = np.full((slots + 1, count, *shape), np.inf)
     leave, wait = np.full_like(run, np.inf), np.full((slots + 1, waits, *shape), np.inf)
+    wait[:-1] = begin + ends[:-1, net.row]
     ready, arrived = run.reshape(-1, *shape), wait.reshape(-1, *shape)
     mature, arrival = net.matures * count + rows, (net.arrives * waits + net.target).transpose(0, 2, 1).copy()
+    mature = mature[:, net.row]
     own = np.where(net.matures < slots, net.matures - np.arange(slots)[:, None], slots)
-    at_once = max(1, int(own.min()))
+    at_once = max(1, min(int(own.min()), _MOST_AT_ONCE // (count * count * layers * len(price_g))))
     for last in range(slots, 0, -at_once):
         first = max(0, last - at_once)
-        some = slice(first, last)
+        some = first if at_once == 1 else slice(first, last)  # views with a dimension less are quicker
         begun = ready.take(mature[some], axis=0, mode="clip")
-        np.minimum(begun, ends[some], out=begun)
-        np.add(begin[some], begun.take(net.row, axis=1), out=wait[some])
-        _carry(wait, over, first, last)
+        begun += begin[some]
+        np.minimum(begun, wait[some], out=begun)
+        _carry(wait, begun, over, first, last)
         resumed = arrived.take(arrival[some], axis=0, mode="clip")
         resumed += way[some]
-        least = np.minimum.reduce(resumed, axis=1)
+        least = np.minimum.reduce(resumed, axis=-4)
         if most is None:
             np.add(save[some], least, out=leave[some])
         else:
-            np.add(save[some], least[:, :, :-1], out=leave[some, :, 1:])
-        run[some] = leave[some]
-        _carry(run, stop, first, last)
-    fresh = np.full((slots + 1, count, len(price_g)), np.inf)
-    fresh[:-1] = (np.minimum(ends[:-1], run[net.matures_fresh, rows][:, :, -1:]) + shut)[:, :, 0]
+            np.add(save[some], least[..., :-1, :], out=leave[some][..., 1:, :])
+        _carry(run, leave[some], stop, first, last)
+    fresh = np.minimum(ends[:-1], run[net.matures_fresh, rows][:, :, -1:]) + shut
     return Bound(
         price_g=price_g, work_h=net.work_h, most=most or 0, run=run, leave=leave,
-        wait=wait, fresh=fresh,
+        wait=wait, fresh=fresh.min(axis=(0, 1, 2)),
     )  # fmt: skip
 
 
@@ -116,11 +122,13 @@ def _bars(goes_on: NDArray[np.bool_], shape: tuple[int, ...]) -> Floats | None:
     return None if goes_on.all() else np.where(goes_on, 0.0, np.inf).reshape(shape)
 
 
-def _carry(values: Floats, bars: Floats | None, first: int, last: int) -> None:
-    """Let each border from `last` - 1 down to `first` go on to the next one where that is less."""
+def _carry(values: Floats, own: Floats, bars: Floats | None, first: int, last: int) -> None:
+    """The less of each border's own value and that of the next one it can go on to, from `last` - 1 to `first`."""
     if last - first == 1:
-        np.minimum(values[first], values[last] if bars is None else values[last] + bars[first], out=values[first])
-    elif bars is None:
+        np.minimum(own, values[last] if bars is None else values[last] + bars[first], out=values[first:last])
+        return
+    values[first:last] = own
+    if bars is None:
         whole = values[first : last + 1]
         np.minimum.accumulate(whole[::-1], axis=0, out=whole[::-1])
     else:

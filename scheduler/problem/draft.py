@@ -20,10 +20,12 @@ class Draft:
     Args:
         cost_g: the objective. [g]
         stretches: (row, start, end) of each segment. [h from the origin]
+        bound_g: what nothing costs less than, where the search was given up; None for the least there is. [g]
     """
 
     cost_g: float
     stretches: tuple[tuple[int, float, float], ...]
+    bound_g: float | None = None
 
     @property
     def finish_h(self) -> float:

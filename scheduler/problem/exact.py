@@ -5,22 +5,43 @@ Each is None where nothing fits; `relax.infeasible` then says what to relax.
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import dataclass
+
+import numpy as np
 
 from scheduler.domain.placement import Placement
 from scheduler.problem.blind import without_forecast
-from scheduler.problem.draft import Draft, preferred
+from scheduler.problem.draft import Draft
 from scheduler.problem.dynamic import best_segments
 from scheduler.problem.narrow import alone
 from scheduler.problem.problem import Problem
 from scheduler.problem.surface import INSTANT_TOLERANCE_H
 from scheduler.problem.unpriced import Solver, priced_first
-from scheduler.problem.window import best_window, window_at
+from scheduler.problem.window import best_start, best_window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The best placement that was found.
+
+    Args:
+        placement: where and when.
+        bound_g: what none costs less than, where the search was given up; None where it is the cheapest there is. [g]
+    """
+
+    placement: Placement
+    bound_g: float | None
 
 
 def cheapest(problem: Problem) -> Placement | None:
     """The cheapest placement, in one piece at any instant or in segments on edges."""
     return _placed(problem, best_draft)
+
+
+def cheapest_known(problem: Problem) -> Found | None:
+    """The same, and whether it is known to be the cheapest; on a problem whose placement has a price."""
+    draft = priced_first(problem, best_draft)
+    return None if draft is None else Found(placement=draft.placement(problem), bound_g=draft.bound_g)
 
 
 def cheapest_window(problem: Problem) -> Placement | None:
@@ -31,9 +52,10 @@ def cheapest_window(problem: Problem) -> Placement | None:
 def cheapest_first_start(problem: Problem) -> Placement | None:
     """The cheapest placement in one piece of those that start first: now, where any cluster has room now."""
     blind = without_forecast(problem)
-    rows = range(len(problem.surface.clusters))
-    firsts = [(row, first.stretches[0][1]) for row in rows if (first := best_window(alone(blind, row))) is not None]
-    return _placed(problem, partial(_at_first, firsts))
+    firsts = [best_window(alone(blind, row)) for row in range(len(problem.surface.clusters))]
+    start_h = np.array([np.inf if first is None else first.stretches[0][1] for first in firsts])
+    row = np.flatnonzero(np.isfinite(start_h) & (start_h <= start_h.min() + INSTANT_TOLERANCE_H))
+    return _placed(problem, lambda posed: best_start(posed, row, start_h[row]))
 
 
 def best_draft(problem: Problem) -> Draft | None:
@@ -45,10 +67,3 @@ def _placed(problem: Problem, solve: Solver) -> Placement | None:
     """What a solver finds, on priced slots if it can, as a placement."""
     draft = priced_first(problem, solve)
     return None if draft is None else draft.placement(problem)
-
-
-def _at_first(firsts: list[tuple[int, float]], problem: Problem) -> Draft | None:
-    """The cheapest of the placements that start first, of clusters by the first start of each. [h]"""
-    first_h = min((start_h for _, start_h in firsts), default=0.0)
-    drafts = [window_at(problem, row, at) for row, at in firsts if at <= first_h + INSTANT_TOLERANCE_H]
-    return preferred(problem, [draft for draft in drafts if draft is not None])

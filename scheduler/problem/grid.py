@@ -35,8 +35,8 @@ class Grid:
 
     def border(self, hour_h: Floats) -> Ints:
         """Number of the last border at or before each time, short of the final one."""
-        found = np.searchsorted(self.t_h, hour_h, side="right") - 1
-        return np.minimum(np.maximum(found, 0), len(self.slot) - 1)
+        found = self.t_h.searchsorted(hour_h, side="right")
+        return np.asarray(np.minimum(np.maximum(found, 1), len(self.slot)) - 1)
 
     def run_to(self, row: Ints, hour_h: Floats) -> Floats:
         """Emissions of running from the first border to each time, of clusters and times that go together. [g]"""

@@ -14,6 +14,10 @@ SAME_H = 1e-12
 """Work that differs by less is the same: far over rounding, far under an instant. [h]"""
 
 
+class TooMany(Exception):
+    """More partial plans had to be looked at than a search may."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Labels:
     """Partial plans, all arrays of shape [L].

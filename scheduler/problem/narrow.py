@@ -15,7 +15,10 @@ from scheduler.problem.ways import some_ways
 
 def only_on(problem: Problem, rows: Collection[int]) -> Problem:
     """The same job with room on some clusters only; rows keep their numbers."""
-    inside = np.isin(np.arange(len(problem.surface.clusters)), list(rows))
+    inside = np.zeros(len(problem.surface.clusters), dtype=bool)
+    inside[list(rows)] = True
+    if inside.all():
+        return problem
     capacity = np.where(inside[:, None], problem.surface.capacity, 0)
     return replace(problem, surface=replace(problem.surface, capacity=capacity))
 

@@ -103,8 +103,9 @@ def _arrives(problem: Problem, on: Grid) -> Ints:
     A resume where it was suspended leaves at least a slot between; held nodes need room in it.
     """
     surface, never = problem.surface, len(on.slot)
-    travelled_h = on.t_h[:-1, None, None] + surface.move_h - INSTANT_TOLERANCE_H
-    border = np.minimum(np.searchsorted(on.t_h, travelled_h), never)
+    lasting_h, kind = np.unique(surface.move_h, return_inverse=True)  # few, where there are many ways
+    travelled_h = on.t_h[:-1, None] + lasting_h - INSTANT_TOLERANCE_H
+    border = np.minimum(np.searchsorted(on.t_h, travelled_h), never)[:, kind]
     own = np.arange(len(surface.clusters))
     stays = ~surface.holds | on.room.T
     border[:, own, own] = np.where(stays, np.arange(1, never + 1)[:, None], never)

@@ -101,6 +101,12 @@ class Problem:
         if self.earliest_h < 0:
             raise InvalidInput("the earliest start lies before the moment of decision")
 
+    @property
+    def every_width(self) -> tuple[Width, ...]:
+        """Its own width, on every cluster, and the others."""
+        own = Width(gpus=self.gpus, speed=1.0, rows=tuple(range(len(self.surface.clusters))))
+        return (own, *self.widths)
+
     def speed_at(self, row: int, gpus: int) -> float | None:
         """Work done in an hour on a cluster at a width, None where the job cannot run so. [-]"""
         own = float(self.surface.speed[row])

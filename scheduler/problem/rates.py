@@ -14,7 +14,7 @@ from scheduler.domain.estimate import Level
 from scheduler.domain.intensity import IntensitySeries
 from scheduler.domain.job import Job
 from scheduler.domain.units import W_PER_KW
-from scheduler.lifecycle.model import GpuHour, gpu_hour, transfer_g
+from scheduler.lifecycle.model import GpuHour, embodied_g_per_gpu_h, gpu_hour, opposite, transfer_g
 from scheduler.problem.candidates import width_on
 from scheduler.problem.slots import slot_means
 from scheduler.problem.surface import HOLD_LINES, Floats, Ints
@@ -31,7 +31,9 @@ def row_intensity(
     return slot_means(series, series.at_level(level), start, edges_us)
 
 
-def job_gpu_hour(job: Job, cluster: Cluster, level: Level, gpus: int | None = None) -> GpuHour:
+def job_gpu_hour(
+    job: Job, cluster: Cluster, level: Level, gpus: int | None = None, *, hosts: float | None = None
+) -> GpuHour:
     """What an hour of one of the job's GPUs draws and embodies, with its share of the node.
 
     Args:
@@ -39,24 +41,41 @@ def job_gpu_hour(job: Job, cluster: Cluster, level: Level, gpus: int | None = No
         cluster: where.
         level: corner of the uncertain figures.
         gpus: how many it is resized to, None for its own number.
+        hosts: nodes' worth of host that it carries, None for the greater of its GPUs' share and its CPUs'.
 
     Notes:
-        An exclusive job reserves k = width / gpus as many GPUs as it uses. Each of its own then carries k times
-        the idle floor, the hardware and the host's share; only the GPU's own work is not multiplied:
-        dynamic = run_w - gpu.idle_w + k (node.host_w - node.idle_w) / node.gpus.
+        An exclusive job reserves k = width / gpus as many GPUs as it uses. Each of its own then carries k times the
+        idle floor and the making of a GPU, and m = hosts x node.gpus / gpus of a GPU's share of the host, where
+        hosts = max(width / node.gpus, cpus / node.cpus); only the GPU's own work is not multiplied:
+        dynamic = run_w - gpu.idle_w + m (node.host_w - node.idle_w) / node.gpus;
+        idle = k gpu.idle_w + m node.idle_w / node.gpus.
     """
     hour = gpu_hour(cluster, job.gpu_power_w(cluster), level)
-    share = width_on(job, cluster, gpus) / (gpus or job.gpus)
-    if share == 1:
+    node, used = cluster.node, gpus or job.gpus
+    share = width_on(job, cluster, gpus) / used
+    carried = (host_share(job, cluster, gpus) if hosts is None else hosts) * node.gpus / used
+    if share == carried == 1:
         return hour
-    node = cluster.node
-    host_kwh = (node.host_w.at(level) - node.idle_w.at(level)) / node.gpus / W_PER_KW
+    at_rest_kwh, host_idle_kwh = cluster.gpu.idle_w.at(level) / W_PER_KW, node.idle_w.at(level) / node.gpus / W_PER_KW
+    host_kwh = node.host_w.at(level) / node.gpus / W_PER_KW - host_idle_kwh
+    host_g = embodied_g_per_gpu_h(
+        hardware_kg=node.embodied_kg.at(level) / node.gpus,
+        lifetime_years=cluster.lifetime_years.at(opposite(level)),
+        lifetime_use=cluster.lifetime_use.at(opposite(level)),
+    )
     return replace(
         hour,
-        dynamic_kwh=hour.dynamic_kwh + (share - 1) * host_kwh,
-        idle_kwh=hour.idle_kwh * share,
-        embodied_g=hour.embodied_g * share,
+        dynamic_kwh=hour.dynamic_kwh + (carried - 1) * host_kwh,
+        idle_kwh=share * at_rest_kwh + carried * host_idle_kwh,
+        embodied_g=share * (hour.embodied_g - host_g) + carried * host_g,
     )
+
+
+def host_share(job: Job, cluster: Cluster, gpus: int | None = None) -> float:
+    """Nodes' worth of host that is the job's: by its GPUs or by its CPUs, whichever is more. [nodes]"""
+    node = cluster.node
+    by_gpus = width_on(job, cluster, gpus) / node.gpus
+    return max(by_gpus, job.cpus / node.cpus) if job.cpus is not None and node.cpus is not None else by_gpus
 
 
 def hold_lines(cluster: Cluster, hour: GpuHour, g_per_kwh: Floats) -> dict[Line, Floats]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from scheduler.problem.bound import Bound
 from scheduler.problem.draft import TIE, Draft, preferred, traced
-from scheduler.problem.labels import SAME_H, Labels
+from scheduler.problem.labels import SAME_H, Labels, TooMany
 from scheduler.problem.network import Network
 from scheduler.problem.problem import Interruption, Problem
 from scheduler.problem.surface import INSTANT_TOLERANCE_H, Floats, Ints
@@ -29,10 +29,6 @@ _STEP: Final = 0.0005
 _GRAIN: Final = 1e-13
 """Costs nearer than this share of the lower bound are one when plans are compared: rounding, and nothing else. [-]"""
 _NEVER: Final = 1 << 60
-
-
-class TooMany(Exception):
-    """More partial plans had to be taken up than the search may."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,6 +87,8 @@ class Search:
         self._step_g, self._tie_g, self._grain_g = (share * abs(least_g) for share in (_STEP, TIE / 100, _GRAIN))
         self._best, self._most = incumbent, most
         self._fastest = float(net.speed.max())
+        self._t_h: list[float] = net.grid.t_h.tolist()
+        self._speed: list[float] = net.speed.tolist()
         self._heap: list[tuple[float, float, int, Partial]] = []
         self._number = count()
         self._known: defaultdict[tuple[bool, int], list[tuple[int, Partial]]] = defaultdict(list)
@@ -122,15 +120,19 @@ class Search:
                 (self._suspend if plan.runs else self._resume)(plan, key_g)
         raise TooMany
 
+    @property
+    def best(self) -> Draft | None:
+        """The best draft found so far, the incumbent where that is it."""
+        return self._best
+
     def _limit_g(self) -> float:
         """What a plan may cost at most to be of use, ties with the best included. [g]"""
         return np.inf if self._best is None else self._best.cost_g * (1 + TIE)
 
     def _file(self, least_g: float, plan: Partial) -> None:
         """File a plan to be taken up by its bound, then by the earliest that it can be through."""
-        t_h = float(self._net.grid.t_h[plan.start if plan.runs else plan.first])
-        speed = self._net.speed[plan.at] if plan.runs else 0.0
-        done_h = plan.progress_h + speed * t_h
+        t_h = self._t_h[plan.start if plan.runs else plan.first]
+        done_h = plan.progress_h + (self._speed[plan.at] * t_h if plan.runs else 0.0)
         through_h = t_h + (self._net.work_h - done_h) / self._fastest
         key_g = round(least_g / self._tie_g) * self._tie_g if self._tie_g > 0 else least_g
         heapq.heappush(self._heap, (key_g, through_h, next(self._number), plan))
@@ -204,11 +206,10 @@ class Search:
     def _again(self, plan: Partial, key_g: float, least_g: Floats) -> Floats:
         """Which next steps, by their bounds, are to be filed now; the plan is filed again for those left."""
         before_g, plan.filed_g = plan.filed_g, max(key_g, plan.filed_g) + self._step_g
-        useful = np.isfinite(least_g) & (least_g <= self._limit_g())
-        rest = least_g[useful & (least_g > plan.filed_g)]
-        if rest.size:
-            self._file(float(rest.min()), plan)
-        return np.asarray(useful & (least_g > before_g) & (least_g <= plan.filed_g))
+        rest_g = float(least_g.min(where=least_g > plan.filed_g, initial=np.inf))
+        if rest_g < np.inf and rest_g <= self._limit_g():
+            self._file(rest_g, plan)
+        return np.asarray((least_g > before_g) & (least_g <= min(plan.filed_g, self._limit_g())))
 
     def _late(self, least_g: Floats, through_h: Floats, suspends: int) -> Floats:
         """The bounds, inf where a plan that costs as much as the best is through no earlier, and no simpler."""
@@ -222,7 +223,7 @@ class Search:
         """Resume a waiting plan at each border ahead: to the end of the work, or to a later suspend."""
         net, on, ahead = self._net, self._net.grid, self._ahead(plan)
         row = int(net.row[plan.at])
-        speed, loading_h, open_ = float(net.speed[row]), float(net.restart_h[row]), net.startable[ahead, row]
+        speed, loading_h, open_ = self._speed[row], float(net.restart_h[row]), net.startable[ahead, row]
         t_h, left_h = on.t_h[ahead], net.work_h - plan.progress_h
         cost_g = plan.cost_g + net.accrued_g[ahead, plan.at] - on.run_g[row, ahead]
         if plan.filed_g == -np.inf:
@@ -246,10 +247,10 @@ class Search:
         net, on, row = self._net, self._net.grid, plan.at
         if self._rules.max_suspends is not None and plan.suspends >= self._rules.max_suspends:
             return
-        ahead, speed = self._ahead(plan), float(net.speed[row])
+        ahead, speed = self._ahead(plan), self._speed[row]
         progress_h = plan.progress_h + speed * (on.t_h[ahead] - net.checkpoint_h)
         table = self._bounds.leave[ahead, row, self._bounds.left(plan.suspends)]
-        left = self._bounds.lowest_g(table, np.asarray(plan.cost_g), np.asarray(plan.progress_h))
+        left = self._bounds.lowest_of_one_g(table, plan.cost_g, plan.progress_h)
         left = np.where(progress_h < net.work_h - INSTANT_TOLERANCE_H * speed, left, np.inf)
         is_near = left <= min(max(key_g, plan.filed_g) + self._step_g, self._limit_g())
         near = np.flatnonzero(is_near)
@@ -280,8 +281,9 @@ class Search:
         """Take the best of the plans that go through from border `plan.first` + `at`, if it beats the best so far."""
         if not len(at):
             return
-        finish_h = finish_h[at]
-        total_g = cost_g[at] + self._net.grid.run_to(np.full(len(at), row), finish_h)
+        on, finish_h = self._net.grid, finish_h[at]
+        last = on.border(finish_h)
+        total_g = cost_g[at] + on.run_g[row, last] + on.run_rate[row, last] * (finish_h - on.t_h[last])
         least_g = total_g.min()
         if least_g > self._limit_g():
             return
@@ -289,8 +291,6 @@ class Search:
         ties = ties[finish_h[ties] <= finish_h[ties].min() + INSTANT_TOLERANCE_H]
         drafts = [] if self._best is None else [self._best]
         for i in ties.tolist():
-            last = (row, float(self._net.grid.t_h[plan.first + at[i]]), float(finish_h[i]))
-            drafts.append(
-                Draft(cost_g=float(total_g[i]), stretches=(*traced(self._done, self._net.grid.t_h, plan.parent), last))
-            )
+            end = (row, self._t_h[plan.first + at[i]], float(finish_h[i]))
+            drafts.append(Draft(cost_g=float(total_g[i]), stretches=(*traced(self._done, on.t_h, plan.parent), end)))
         self._best = preferred(self._problem, drafts)

@@ -62,7 +62,8 @@ def slot_edges(
     fixed = np.array([0, last_us, *(microseconds(start, moment) for moment in moments)], dtype=np.int64)
     if step is None:
         step = default_step(series, start, end)
-    return _union(fixed, [_own_edges(each, start, last_us, step) for each in series], last_us)
+    unlike = {(each.start, each.end, each.step): each for each in series}.values()
+    return _union(fixed, [_own_edges(each, start, last_us, step) for each in unlike], last_us)
 
 
 def default_step(series: Sequence[IntensitySeries], start: datetime, end: datetime) -> timedelta:
@@ -106,8 +107,13 @@ def _by_slot(series: IntensitySeries, values: Floats, start: datetime, edges_us:
     on_edges = (edges_us[np.searchsorted(edges_us, inner)] == inner).all()
     pieces = edges_us if on_edges else np.union1d(edges_us, inner)
     index = (pieces[:-1] - first_us) // step_us
-    inside = (index >= 0) & (index < len(values))
-    value = np.where(inside, values[np.clip(index, 0, len(values) - 1)], np.nan)
+    if index[0] >= 0 and index[-1] < len(values):
+        value = values[index]
+    else:
+        inside = (index >= 0) & (index < len(values))
+        value = np.where(inside, values[np.clip(index, 0, len(values) - 1)], np.nan)
+    if on_edges:
+        return value, value, value
     length_us = np.diff(pieces)
     begins = np.searchsorted(pieces, edges_us[:-1])
     mean = np.add.reduceat(value * length_us, begins) / np.add.reduceat(length_us, begins)
@@ -132,5 +138,7 @@ def _own_edges(series: IntensitySeries, start: datetime, last_us: int, step: tim
 
 def _union(fixed: Ints, edges: Sequence[Ints], last_us: int) -> Ints:
     """All edges in ``[0, last_us]`` in rising order, each once. [us]"""
-    everything = np.unique(np.concatenate([fixed, *edges]))
-    return everything[(everything >= 0) & (everything <= last_us)]
+    everything = np.sort(np.concatenate([fixed, *edges]))
+    keep = (everything >= 0) & (everything <= last_us)
+    keep[1:] &= everything[1:] > everything[:-1]  # as np.unique, in half the time
+    return np.asarray(everything[keep])

@@ -8,7 +8,7 @@ import numpy as np
 
 from scheduler.problem.bound import Bound
 from scheduler.problem.draft import TIE, Draft, preferred, traced
-from scheduler.problem.labels import NO_LABELS, Labels, together, undominated
+from scheduler.problem.labels import NO_LABELS, Labels, TooMany, together, undominated
 from scheduler.problem.network import Network
 from scheduler.problem.problem import Interruption, Problem
 from scheduler.problem.surface import INSTANT_TOLERANCE_H, Floats, Ints
@@ -28,6 +28,7 @@ class Sweep:
         ceiling_g: plans that must cost more are dropped. [g]
         incumbent: the best draft known, which the sweep improves on.
         beam: plans kept at a border, those of the least bounds; None for all, which alone is exact.
+        most: segments that may be noted, and ways out of one border that may be looked at; None for any number.
     """
 
     def __init__(
@@ -40,9 +41,10 @@ class Sweep:
         ceiling_g: float = np.inf,
         incumbent: Draft | None = None,
         beam: int | None = None,
+        most: int | None = None,
     ) -> None:
         self._problem, self._net, self._bounds, self._rules = problem, net, bounds, rules
-        self._ceiling_g, self._best, self._beam = ceiling_g, incumbent, beam
+        self._ceiling_g, self._best, self._beam, self._most = ceiling_g, incumbent, beam, most
         scale_g = ceiling_g if incumbent is None else min(ceiling_g, incumbent.cost_g)
         self._grain_g = _GRAIN * scale_g if np.isfinite(scale_g) else 0.0
         self._fastest = float(net.speed.max())
@@ -56,6 +58,9 @@ class Sweep:
         Args:
             resumes: the waits of a job that was suspended before hour 0 and the borders at which they can end;
                 None for a job that starts first.
+
+        Raises:
+            TooMany: it takes more segments or ways than it may.
         """
         if resumes is None:
             self._start()
@@ -76,6 +81,11 @@ class Sweep:
                 waiting = self._unbeaten(e, waiting)
                 self._resume(e, waiting.take(self._net.startable[e, self._net.row[waiting.state]]))
                 waiting = waiting.take(self._net.lasts[e, waiting.state])
+        return self._best
+
+    @property
+    def best(self) -> Draft | None:
+        """The best draft found so far, the incumbent where that is it."""
         return self._best
 
     def _merge(self, carried: Labels, fresh: list[Labels]) -> Labels:
@@ -148,6 +158,8 @@ class Sweep:
         if not len(running):
             return
         net = self._net
+        if self._most is not None and max(len(self._done), len(running) * len(net.speed)) > self._most:
+            raise TooMany
         row, speed = running.state, net.speed[running.state]
         progress_h = running.progress_h + speed * (net.grid.t_h[e] - net.checkpoint_h)
         state, arrival = net.target[row], net.arrives[e][row]

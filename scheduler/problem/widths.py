@@ -26,8 +26,7 @@ def unfolded(problem: Problem) -> tuple[Problem, Options]:
     cluster has as many GPUs free.
     """
     surface = problem.surface
-    own = Width(gpus=problem.gpus, speed=1.0, rows=tuple(range(len(surface.clusters))))
-    options = tuple((row, width) for width in (own, *problem.widths) for row in width.rows)
+    options = tuple((row, width) for width in problem.every_width for row in width.rows)
     at = np.array([row for row, _ in options])
     gpus = np.array([width.gpus for _, width in options])
     share = gpus / problem.gpus

@@ -33,16 +33,14 @@ def best_window(problem: Problem) -> Draft | None:
     return preferred(problem, _drafts(problem, on, row[keep], start_h[keep], (start_h + length_h)[keep]))
 
 
-def window_at(problem: Problem, row: int, start_h: float) -> Draft | None:
-    """The placement in one piece on a cluster from `start_h` [h] on, None where it does not fit."""
+def best_start(problem: Problem, row: Ints, start_h: Floats) -> Draft | None:
+    """The cheapest placement in one piece of some starts [h] on clusters that go with them, None where none fits."""
     on = grid(problem)
-    if on is None or start_h < first_start_h(problem)[row] - INSTANT_TOLERANCE_H:
+    if on is None:
         return None
-    rows, start = np.array([row]), np.array([start_h])
-    end = start + occupied_h(problem)[rows]
-    if not _fits(problem, on, rows, start, end)[0]:
-        return None
-    return preferred(problem, _drafts(problem, on, rows, start, end))
+    end_h = start_h + occupied_h(problem)[row]
+    keep = (start_h >= first_start_h(problem)[row] - INSTANT_TOLERANCE_H) & _fits(problem, on, row, start_h, end_h)
+    return preferred(problem, _drafts(problem, on, row[keep], start_h[keep], end_h[keep]))
 
 
 def occupied_h(problem: Problem) -> Floats:

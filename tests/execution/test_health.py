@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from scheduler.domain.errors import InvalidInput
 from scheduler.execution.health import Health
 from scheduler.execution.health_http import parse_address, served
+from scheduler.execution.metrics import Metrics
+from scheduler.records.state_folder import StateFolder
+from scheduler.records.store import open_store
 from tests.execution.fake_clock import FakeClock
 
 START = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -20,6 +25,12 @@ START = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 def health(clock: FakeClock, tick_s: float = 2.0) -> Health:
     """The health of a loop of that tick."""
     return Health(clock=clock, tick=timedelta(seconds=tick_s))
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Callable[[Health, FakeClock], Metrics]:
+    """What answers for a health, on an empty store."""
+    return lambda one, clock: Metrics(one, open_store(StateFolder(tmp_path / "state")), clock)
 
 
 def asked(port: int, path: str = "/healthz") -> tuple[int, str]:
@@ -59,12 +70,12 @@ def test_a_loop_that_never_passed_is_given_time_and_then_stuck() -> None:
     assert "no pass has ended well for 3m" == one.as_json()["problem"]
 
 
-def test_http_answers_200_then_503_and_nothing_else() -> None:
+def test_http_answers_200_then_503_and_nothing_else(watched: Callable[[Health, FakeClock], Metrics]) -> None:
     """A watcher needs the status alone; other paths and methods are not there."""
     clock = FakeClock(START)
     one = health(clock)
     one.passed(open_jobs=1, clusters={"france": {"silent": ""}})
-    with served(one, "127.0.0.1", 0) as port:
+    with served(watched(one, clock), "127.0.0.1", 0) as port:
         fine = asked(port)
         other = asked(port, "/")
         clock.sleep(timedelta(hours=1))
@@ -76,9 +87,12 @@ def test_http_answers_200_then_503_and_nothing_else() -> None:
     assert "no pass has ended well for 1h" == json.loads(stuck[1])["problem"]
 
 
-def test_http_ends_with_its_block_and_a_taken_port_is_said() -> None:
+def test_http_ends_with_its_block_and_a_taken_port_is_said(
+    watched: Callable[[Health, FakeClock], Metrics],
+) -> None:
     """The port is free again afterwards, and while it is taken the way out is named."""
-    one = health(FakeClock(START))
+    clock = FakeClock(START)
+    one = watched(health(clock), clock)
     with served(one, "127.0.0.1", 0) as port, pytest.raises(InvalidInput, match="cannot be listened on"):
         served(one, "127.0.0.1", port).__enter__()
     with served(one, "127.0.0.1", port) as again:

@@ -92,6 +92,17 @@ def test_levels_take_the_corners_of_hardware_and_intensity() -> None:
     assert [0.0, 0.6 * 69 * 0.4] == pytest.approx(facility)
 
 
+def test_reservations_that_meet_leave_room_between_them_however_they_were_rounded() -> None:
+    """One begins a microsecond before the other ends: no instant has both, and a run beside them has its room."""
+    late, early = at(2), at(2) - timedelta(microseconds=1)
+    taken = [
+        Segment(cluster="paris", start=at(0), end=late, gpus=10),
+        Segment(cluster="paris", start=early, end=at(4), gpus=10),
+    ]
+    surface = made(job(deadline="4h"), reservations=taken).problem.surface
+    assert 6 == surface.capacity[0].min()
+
+
 def test_reservations_take_room_from_edge_to_edge() -> None:
     """Another job from 1.25 h to 2.5 h leaves half of Paris in between, and cuts the slots there."""
     taken = [Segment(cluster="paris", start=at(1.25), end=at(2.5), gpus=12)]
@@ -386,3 +397,30 @@ def test_the_surface_can_reach_past_the_deadline() -> None:
     problem = made(until=at(6)).problem
     assert (4.0, 6.0) == (problem.deadline_h, float(problem.surface.edges_h[-1]))
     assert 4.0 in problem.surface.edges_h
+
+
+WIDTHS = {"min_gpus": 1, "max_gpus": 32, "speedup": {4: 0.55, 8: 1.0, 12: 1.3, 16: 1.8, 32: 3.0}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "widths"),
+    [
+        ({"launch": "script"}, {4}),  # no more than a node
+        ({"launch": "torchrun"}, {4, 16}),  # whole nodes beyond one
+        ({"launch": "ray"}, {4, 12, 16}),  # any that the cluster has
+        ({"launch": "torchrun", "exclusive": True}, {16}),  # whole nodes always
+        ({"launch": "script", "exclusive": True}, set()),
+    ],
+)
+def test_each_kind_of_launch_has_the_widths_that_it_can_run_at(changes: dict[str, object], widths: set[int]) -> None:
+    """Of 4, 12, 16 and 32 GPUs on two nodes of 8; a width that no cluster can run is not in the problem."""
+    assert widths == {each.gpus for each in made(job(elastic=WIDTHS, **changes)).problem.widths}
+
+
+def test_a_width_whose_gpus_carry_another_share_of_the_node_is_not_planned() -> None:
+    """Six GPUs that reserve eight pay for the host of eight: eight of eight would be priced as if they did too."""
+    speedup = {"min_gpus": 1, "max_gpus": 32, "speedup": {6: 1.0, 8: 1.2, 16: 2.0}}
+    shared = made(job(gpus=6, launch="ray", elastic=speedup)).problem
+    assert {8, 16} == {each.gpus for each in shared.widths}
+    exclusive = made(job(gpus=6, launch="ray", exclusive=True, elastic=speedup)).problem
+    assert () == exclusive.widths

@@ -97,6 +97,10 @@ def test_estimated_intensities_are_marked() -> None:
     ("changes", "start"),
     [
         ({"elastic": {"min_gpus": 4, "max_gpus": 8}}, "only the policy elastic changes the width"),
+        (
+            {"policy": "elastic", "elastic": {"min_gpus": 1, "max_gpus": 99, "speedup": {64: 4.0, 99: 5.0}}},
+            "elastic: no allowed cluster runs the job at 64 or 99 GPUs",
+        ),
         ({"after": "other"}, "after is not acted on yet"),
         ({"max_cost": 3.0}, "max_cost is not acted on yet"),
         ({"preempt": True}, "preempt is not acted on yet"),

@@ -120,3 +120,22 @@ def test_carbon_aware_places_many_together() -> None:
     assert first is not None
     assert second is not None
     assert np.unique([first.segments[0].cluster, second.segments[0].cluster]).tolist() == ["a", "b"]
+
+
+def test_a_job_s_own_deadline_cuts_nobody_else_s_hours() -> None:
+    """Where nothing changes there is no border; where the rate does there is one, though it is a first start too."""
+    hours = surface({"a": [1.0, 2.0, 3.0]})
+    short = surface({"a": [1.0, 2.0]}, edges=[0.0, 1.0, 1.6])
+    late = surface({"a": [1.0, 2.0, 2.0, 3.0]}, edges=[0.0, 1.0, 1.3, 2.0, 3.0])
+    one = replace(problem(short, 1.0), deadline_h=1.6)
+    other = replace(problem(late, 1.0), earliest_h=1.3)
+    third = replace(problem(hours, 1.0), earliest_h=1.0)
+    assert [0.0, 1.0, 2.0, 3.0] == fleet_of(members(one, other, third)).edges_h.tolist()
+    assert [0.0, 1.0, 2.0, 3.0] == fleet_of(members(third)).edges_h.tolist()
+
+
+def test_jobs_that_are_alike_share_their_rates() -> None:
+    """What is summed up of a thousand like jobs is summed up once."""
+    on = surface(DIRTY_CLEAN)
+    first, second = fleet_of(members(problem(on, 1.0), problem(on, 2.0))).jobs
+    assert first.rates is second.rates

@@ -208,3 +208,14 @@ def test_a_fleet_without_jobs_has_a_plan() -> None:
     """It costs nothing, and no fleet costs less."""
     found = plan_fleet(replace(fleet(job("a", FLAT)), jobs=()))
     assert ({}, 0.0, 0.0) == (found.places, found.cost_g, found.bound_g)
+
+
+def test_a_search_with_heat_gives_the_best_set_that_it_saw() -> None:
+    """However dear the changes that it makes on its way, the set costs no more than a cold search's start."""
+    dice = np.random.default_rng(4)
+    graded = [rates(dice.uniform(100, 900, 8).tolist()) for _ in range(4)]
+    on = fleet(*(job(f"j{n}", graded[n], work_h=float(n % 2 + 1), deadline_h=8.0) for n in range(4)))
+    start, searched = plan_fleet(on, tries=0, gap=0.0), plan_fleet(on, tries=400, gap=0.0)
+    assert searched.cost_g <= start.cost_g
+    assert fits(on, searched.places)
+    assert searched.bound_g <= searched.cost_g * (1 + 1e-9)

@@ -10,6 +10,7 @@ from policies.run_now import RunNow
 from scheduler.domain.intensity import IntensitySeries
 from scheduler.planning.plan import Plan, Saving
 from scheduler.planning.planner import make_plan
+from scheduler.planning.saving import less_kg
 from scheduler.planning.situation import Situation
 from tests.planning.worlds import T0, cluster, flat, job, series
 
@@ -79,3 +80,9 @@ def test_a_share_of_nothing_is_unknown() -> None:
     found = saved({"FR": flat("FR", 0)})
     assert (None, 0.0) == (found.operational_pct, found.kg)
     assert not found.distinguishable
+
+
+def test_what_differs_by_rounding_alone_saves_nothing() -> None:
+    """Hours summed in another order are no effect, nor its sign."""
+    assert less_kg(0.1 + 0.2, 0.3) == less_kg(0.3, 0.1 + 0.2) == 0.0
+    assert less_kg(2.0, 1.5) == 0.5

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from cli.plan_why import why_lines
 from policies.carbon_aware import CarbonAware
 from policies.elastic import Elastic
 from policies.lowest_carbon_window import LowestCarbonWindow
@@ -17,7 +18,11 @@ from scheduler.planning.document import as_json
 from scheduler.planning.plan import Plan, Why
 from scheduler.planning.planner import make_plan
 from scheduler.planning.situation import Situation
+from scheduler.planning.why import Least, least_of
 from scheduler.ports import Policy
+from scheduler.problem import promising
+from scheduler.problem.exact import cheapest_known
+from scheduler.problem.pricing import price
 from tests.planning.worlds import NAN, T0, at, cluster, flat, job, series
 
 POLICIES: Mapping[str, Policy] = {p.name: p for p in (RunNow(), LowestCarbonWindow(), CarbonAware(), Elastic())}
@@ -139,3 +144,31 @@ def test_a_home_that_only_the_file_implied_stays_home_where_more_is_allowed() ->
     asked = situation(job=job(deadline="12h", allowed=["paris"], home=None))
     assert saved(why_of(asked))["montreal"] == pytest.approx(0.4608)
     assert saved(why_of(replace(asked, allowed=("paris",))))["montreal"] == pytest.approx(0.4608)
+
+
+def test_a_search_that_was_given_up_leaves_a_bound_and_no_optimum() -> None:
+    """The bound counts then, and the words say that the gap is the most that it can be."""
+    problem = situation().at("central").problem
+    found = cheapest_known(problem)
+    assert found is not None
+    assert found.bound_g is None
+    kg = price(problem, found.placement).emissions.total
+    assert Least(kg=kg, reached=True) == least_of(problem, found)
+    assert Least(kg=0.5, reached=False) == least_of(problem, replace(found, bound_g=500.0))
+    given_up = Why(bound_kg=0.5, gap_kg=0.1, gap_pct=20.0, reliefs=(), reached=False)
+    assert (
+        "at most 0.100 kg (20.0 %) over the cheapest: no feasible placement is under 0.500 kg" in why_lines(given_up)[0]
+    )
+
+
+def test_more_clusters_than_are_all_combined_leave_a_bound_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With every hour known it is no matter of hours without intensity, and the plan says how far it can be."""
+    monkeypatch.setattr(promising, "MOST_WAYS", 0)
+    clusters = [cluster(f"paris{number}") for number in range(4)]
+    found = plan_of(situation(clusters=clusters, job=job(deadline="20h", home="paris0", interruptible=True)))
+    assert found.why is not None
+    assert found.chosen.emissions is not None
+    assert found.why.bound_kg is not None
+    assert found.why.bound_kg <= found.chosen.emissions.total
+    assert not found.why.reached
+    assert {each.saving_kg for each in found.why.reliefs} == {None}

@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 from policies.carbon_aware import CarbonAware
 from policies.elastic import Elastic
 from scheduler.domain.errors import Infeasible
+from scheduler.problem.exact import cheapest
 from scheduler.problem.feasible import violations
+from scheduler.problem.greedy import by_greed
 from scheduler.problem.pricing import price
 from scheduler.problem.problem import Interruption, Problem, Width
+from scheduler.problem.widths import unfolded
 from tests.problem.brute_force import brute_force
 from tests.problem.strategies import small_problem
 from tests.surfaces import problem, surface
@@ -84,6 +87,54 @@ def test_what_fits_at_no_width_is_refused() -> None:
     with pytest.raises(Infeasible) as caught:
         Elastic().place(elastic([1, 1], 9, NARROW, WIDE))
     assert caught.value.hint
+
+
+def concave(dice: np.random.Generator, *, restart: float = 0.0) -> Problem:
+    """A job on one or two clusters with widths of falling marginal work, none of whose slots is like another."""
+    names = ("home", "away")[: dice.integers(1, 3)]
+    rates = {name: dice.uniform(50, 400, 8).tolist() for name in names}
+    on = surface(rates, capacity=dict.fromkeys(names, 32), restart=restart)
+    rows = tuple(range(len(names)))
+    steps = np.cumprod(dice.uniform(0.4, 0.9, 2))
+    widths = (
+        Width(gpus=4, speed=float(dice.uniform(0.55, 0.8)), rows=rows),
+        Width(gpus=16, speed=float(1 + steps[0]), rows=rows),
+        Width(gpus=24, speed=float(1 + steps.sum()), rows=rows),
+    )
+    return problem(on, 1.0, gpus=8, interruption=Interruption(), widths=widths)
+
+
+def filling(posed: Problem, value_g: float) -> Problem:
+    """The same with as much work as pays at a value of an hour of it, so that it fills its slots. [g]"""
+    wide, _ = unfolded(posed)
+    gain = value_g * wide.surface.speed[:, None] - wide.run_rate * wide.gpus
+    work_h = float(wide.surface.speed[gain.argmax(axis=0)][gain.max(axis=0) > 0].sum())
+    return replace(posed, work_h=max(work_h, 0.1))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(600, 4000))
+def test_greedy_steps_equal_the_programme_where_the_work_fills_its_slots(seed: int, value_g: float) -> None:
+    """Without restart and with concave widths marginal work for a gram gives the optimum, and says so itself."""
+    posed = filling(concave(np.random.default_rng(seed)), value_g)
+    wide, options = unfolded(posed)
+    greedy, exact = by_greed(posed, wide, options), cheapest(wide)
+    assert exact is not None
+    if posed.work_h > 0.1:
+        assert greedy is not None
+        assert price(posed, greedy).emissions.total == pytest.approx(price(wide, exact).emissions.total, rel=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(0.2, 9), st.sampled_from([0.0, 0.0, 0.2]))
+def test_greedy_steps_are_never_taken_where_the_programme_is_cheaper(seed: int, work_h: float, restart: float) -> None:
+    """Work that ends inside a slot, or restarts: either the same as the programme, or nothing."""
+    posed = replace(concave(np.random.default_rng(seed), restart=restart), work_h=work_h)
+    wide, options = unfolded(posed)
+    greedy, exact = by_greed(posed, wide, options), cheapest(wide)
+    if greedy is not None and exact is not None:
+        assert violations(posed, greedy) == ()
+        assert price(posed, greedy).emissions.total == pytest.approx(price(wide, exact).emissions.total, rel=1e-9)
 
 
 def with_widths(seed: int) -> Problem:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -20,6 +22,7 @@ from scheduler.problem.problem import Interruption, Problem
 from tests.surfaces import problem, stretches, surface
 
 PAUSES = Interruption()
+NAN = float("nan")
 ALL = (LowestSlot(), CarbonTime(), WaitAwhile(), SuspendResumeFree(), EcovisorThreshold())
 
 
@@ -45,6 +48,24 @@ def test_carbon_time_starts_at_once_where_no_wait_saves() -> None:
     assert placed(CarbonTime(), problem(surface({"home": [1, 2, 3, 4]}), 2)) == (("home", 0, 2),)
 
 
+def test_carbon_time_does_not_wait_for_rounding() -> None:
+    """On a flat grid sums over hours differ in their last bits only."""
+    assert placed(CarbonTime(), problem(surface({"home": [0.1] * 40}), 6)) == (("home", 0, 6),)
+
+
+def test_starts_are_compared_where_their_whole_run_has_intensity() -> None:
+    """Also behind a gap: the 1 is the cleanest slot, but its run goes on into unknown hours."""
+    posed = problem(surface({"home": [4, 1, NAN, 5, 2, 2]}), 2, interruption=PAUSES)
+    for policy in (LowestSlot(), CarbonTime()):
+        assert placed(policy, posed) == (("home", 4, 6),)
+
+
+@pytest.mark.parametrize("policy", ALL, ids=[policy.name for policy in ALL])
+def test_where_nothing_is_known_each_starts_at_once(policy: Policy) -> None:
+    """Waiting for hours as unknown as these is worth nothing."""
+    assert placed(policy, problem(surface({"home": [NAN] * 5}), 2, interruption=PAUSES)) == (("home", 0, 2),)
+
+
 def test_wait_awhile_takes_the_cleanest_slots() -> None:
     """Three of the 1s and 2s, with a pause over the 9; of equal slots the earlier."""
     posed = problem(surface({"home": [9, 1, 9, 2, 1, 9]}), 3, interruption=PAUSES)
@@ -62,6 +83,19 @@ def test_wait_awhile_of_a_job_in_one_piece_is_its_best_window() -> None:
     on = surface({"home": [9, 1, 9, 2, 1, 9]})
     assert placed(WaitAwhile(), problem(on, 2)) == (("home", 3, 5),)
     assert placed(WaitAwhile(), problem(on, 2, interruption=Interruption(max_suspends=0))) == (("home", 3, 5),)
+
+
+def test_four_weeks_of_short_slots_are_tried_in_bearable_time() -> None:
+    """8,064 numbers of slots, most of them too short for their pauses: a third of a second, once twenty."""
+    hour = np.arange(12 * 24 * 28) / 12
+    noise = np.random.default_rng(1).normal(0, 10, len(hour))
+    rates = (200 + 80 * np.sin(hour * np.pi / 12) + noise).tolist()
+    on = surface({"home": rates}, edges=[*hour, 672.0], restart=0.1)
+    posed = problem(on, 72, interruption=Interruption(checkpoint_h=0.1))
+    begun_s = time.process_time()
+    placement = WaitAwhile().place(posed)
+    assert time.process_time() - begun_s < 5
+    assert not violations(posed, placement)
 
 
 def test_suspend_resume_free_pays_for_what_it_did_not_see() -> None:

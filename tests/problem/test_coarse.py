@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from policies.elastic import Elastic
 from scheduler.domain.basis import DEFAULT_BASIS
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.errors import InvalidInput
@@ -15,6 +16,7 @@ from scheduler.domain.job import Job
 from scheduler.problem.assemble import Assembled, assemble
 from scheduler.problem.coarse import least_on_finer_g
 from scheduler.problem.exact import best_draft
+from scheduler.problem.pricing import price
 from scheduler.problem.slots import MOST_EDGES, default_step
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -36,14 +38,15 @@ def series(zone: str, step: timedelta, count: int) -> IntensitySeries:
     )  # fmt: skip
 
 
-def posed(intensity: IntensitySeries, step: timedelta | None = None) -> Assembled:
-    """A job of 9.7 hours that may pause, with the window of its table."""
+def posed(intensity: IntensitySeries, step: timedelta | None = None, **more: object) -> Assembled:
+    """A job of 9.7 hours that may pause, with the window of its table and `more` keys."""
     place = Cluster.from_mapping(MACHINE | {"name": "here", "zone": intensity.zone}, what="a test")
     wanted = Job.from_mapping(
         {
             "name": "train", "entrypoint": "true", "gpus": 8, "duration": "582m", "home": "here",
             "deadline": f"{(intensity.end - NOW) // timedelta(minutes=1)}m", "interruptible": {"restart": "6m"},
-        },
+        }
+        | more,
         what="a test",
     )  # fmt: skip
     return assemble(wanted, [place], {intensity.zone: intensity}, NOW, step=step)
@@ -84,6 +87,20 @@ def test_no_plan_on_finer_slots_is_under_the_bound(step_min: int) -> None:
     assert optimum is not None
     assert finest is not None
     assert 0.5 * finest.cost_g < least_g <= finest.cost_g <= optimum.cost_g * (1 + 1e-9)
+
+
+def test_the_bound_counts_every_width_that_the_job_lists() -> None:
+    """Four GPUs that do nine tenths of the work of eight emit less than any plan of eight."""
+    fine = series("ZZ", timedelta(minutes=5), 576)
+    coarse = posed(fine, timedelta(hours=1), elastic={"min_gpus": 4, "max_gpus": 8, "speedup": {4: 0.9, 8: 1}})
+    least_g, own_g = (
+        least_on_finer_g(coarse, {"ZZ": fine}),
+        least_on_finer_g(posed(fine, timedelta(hours=1)), {"ZZ": fine}),
+    )
+    emitted_g = 1000 * price(coarse.problem, Elastic().place(coarse.problem)).emissions.total
+    assert least_g is not None
+    assert own_g is not None
+    assert least_g <= emitted_g < own_g
 
 
 def test_nothing_is_bounded_where_intensities_are_unknown() -> None:

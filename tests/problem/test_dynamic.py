@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from scheduler.problem.draft import Draft
-from scheduler.problem.dynamic import best_segments
+from scheduler.problem.dynamic import Memory, best_segments
 from scheduler.problem.exact import best_draft, cheapest
-from scheduler.problem.problem import Interruption
+from scheduler.problem.feasible import violations
+from scheduler.problem.problem import Interruption, Problem
 from scheduler.problem.surface import Surface
 from scheduler.problem.window import best_window
+from tests.problem.strategies import small_problems
 from tests.surfaces import problem, stretches, surface
 
 RULES = Interruption()
@@ -202,3 +209,70 @@ def test_the_first_ceilings_change_nothing(monkeypatch: pytest.MonkeyPatch, most
     assert found is not None
     assert plain is not None
     assert found.stretches == plain.stretches
+
+
+@settings(max_examples=80, deadline=None)
+@given(small_problems(slots=4), st.integers(0, 2**32 - 1))
+def test_a_search_that_is_given_up_keeps_every_constraint_and_says_what_it_may_lack(posed: Problem, seed: int) -> None:
+    """Allowed next to no partial plan it finds a feasible one wherever there is one, at or over a true bound."""
+    dice = np.random.default_rng(seed)
+    rates = {line: rate + dice.uniform(0, 1e-6, rate.shape) for line, rate in posed.surface.run_g.items()}
+    posed = replace(posed, surface=replace(posed.surface, run_g=rates))
+    window = best_window(posed)
+    whole, given_up = best_segments(posed, window), best_segments(posed, window, Memory(noted=0))
+    assert (whole is None) == (given_up is None)
+    if whole is None or given_up is None:
+        return
+    assert violations(posed, given_up.placement(posed)) == ()
+    slack = 1e-9 * abs(whole.cost_g) + 1e-9
+    assert (given_up.bound_g or given_up.cost_g) - slack <= whole.cost_g <= given_up.cost_g + slack
+
+
+def days_of_short_slots() -> Problem:
+    """Three days in slots of 5 minutes on four clusters that differ by little, with next to no overhead."""
+    dice = np.random.default_rng(3)
+    hour = np.arange(3 * 288) / 12
+    rates = {
+        name: (100 + 5 * np.sin(hour * np.pi / 12 + n) + dice.uniform(0, 20, len(hour))).tolist()
+        for n, name in enumerate("abcd")
+    }
+    on = surface(rates, edges=(np.arange(len(hour) + 1) / 12).tolist(), restart=0.02)
+    return problem(on, 36.0, interruption=Interruption(checkpoint_h=0.01))
+
+
+def test_memory_is_bounded_where_thousands_of_plans_are_as_good() -> None:
+    """What the search notes is limited: under 20 MB for 3,000 segments, and the plan has its bound."""
+    posed = days_of_short_slots()
+    tracemalloc.start()
+    found = best_segments(posed, best_window(posed), Memory(noted=3_000))
+    _, most_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found is not None
+    assert found.bound_g is not None
+    assert found.bound_g <= found.cost_g <= 1.02 * found.bound_g
+    assert most_bytes < 20e6
+
+
+@settings(max_examples=60, deadline=None)
+@given(small_problems(slots=5))
+def test_tables_without_a_layer_for_each_suspend_change_nothing(posed: Problem) -> None:
+    """Where they would be too large the search alone keeps the limit, and finds the same."""
+    window = best_window(posed)
+    layered, plain = best_segments(posed, window), best_segments(posed, window, Memory(cells=0))
+    assert (layered is None) == (plain is None)
+    if layered is not None and plain is not None:
+        assert layered.cost_g == pytest.approx(plain.cost_g, rel=1e-9, abs=1e-9)
+
+
+def test_a_limit_of_hundreds_of_suspends_takes_no_table_for_each() -> None:
+    """The tables of three days of hours take under 8 MB, whatever the limit."""
+    dice = np.random.default_rng(3)
+    rates = {name: dice.uniform(1, 9, 72).tolist() for name in "abcd"}
+    posed = problem(surface(rates, restart=0.3), 30.0, interruption=Interruption(max_suspends=15))
+    tracemalloc.start()
+    found = best_segments(posed, best_window(posed), Memory(cells=10_000))
+    _, most_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found is not None
+    assert found.suspends <= 15
+    assert most_bytes < 8e6

@@ -22,11 +22,11 @@ _ROOM_SHARE: Final = 0.7
 """How often it is room that stays free, and not a job that pays too much. [-]"""
 _NEAR_H: Final = (0.5, 3.0)
 """How near such room jobs are taken out. [h]"""
-_MOST: Final = 7
+_MOST: Final = 5
 """Jobs that are taken out around another. [-]"""
 _ASKED: Final = 12
 """Jobs from elsewhere of which those are taken that would lose least there. [-]"""
-_EXACT: Final = 0.1
+_EXACT: Final = 0.03
 """How often a job in segments is solved exactly when it is put back, and not only over known places. [-]"""
 _UNPRICED: Final = 0.3
 """How often jobs are put back by their cost alone. [-]"""
@@ -80,8 +80,13 @@ class Improver:
             self._noted(number)
         return gain_g
 
-    def step(self) -> float:
-        """One try; by how much it lowered the cost, 0 where it did not. [g]"""
+    def step(self, heat_g: float = 0.0) -> float:
+        """One try; by how much it lowered the cost, 0 where it changed nothing. [g]
+
+        Args:
+            heat_g: how much dearer a change may be on average that is made all the same, which leads out of a plan
+                that no small change betters (simulated annealing; Kirkpatrick et al., Science 220, 1983). [g]
+        """
         if self._tries % _LOOK == 0:
             self._measure()
         self._tries += 1
@@ -89,8 +94,9 @@ class Improver:
         out = self._around_room() if by_room else self._around_job()
         before = [(number, place) for number in out if (place := self._placing.remove(number)) is not None]
         old_g = sum(self._worth_g(number, place) for number, place in before)
-        gain_g = old_g - self._put_back(out, old_g)
-        if gain_g > _LEAST * abs(old_g):
+        may_g = heat_g * self._dice.exponential() if heat_g > 0 else 0.0
+        gain_g = old_g - self._put_back(out, old_g + may_g)
+        if gain_g > _LEAST * abs(old_g) or -may_g < gain_g < -_LEAST * abs(old_g):
             for number in out:
                 self._noted(number)
             return gain_g

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -70,6 +70,12 @@ class Placing:
         """Put several jobs where they have been."""
         for number, place in places:
             self.put(number, place)
+
+    def set_all(self, places: Sequence[Place | None]) -> None:
+        """Put every job where it has been at another time, those of which that is not known nowhere."""
+        for number in range(len(self.jobs)):
+            self.remove(number)
+        self.put_all((number, place) for number, place in enumerate(places) if place is not None)
 
     @property
     def cost_g(self) -> float:
@@ -148,11 +154,11 @@ class Placing:
             return best_g, best_h
         starts = np.concatenate([begins[long], np.maximum(ends[long] - length_h, begins[long])])
         beside = np.concatenate([begins[long] > job.earliest_h, ends[long] < last_h])
-        at = np.full(len(starts), row)
-        run = self.costs.run(job)
-        gap_g = job.gpus * (run.to(at, starts + length_h) - run.to(at, starts))
-        room_g = takes * (market.prices.to(at, starts + length_h) - market.prices.to(at, starts))
-        gap_g = gap_g + room_g * (1 - beside * close_h / length_h)
+        count, ends_h = len(starts), np.concatenate([starts, starts + length_h])
+        rows = np.full(2 * count, row)
+        run, price = self.costs.run(job).to(rows, ends_h), market.prices.to(rows, ends_h)
+        room_g = takes * (price[count:] - price[:count])
+        gap_g = job.gpus * (run[count:] - run[:count]) + room_g * (1 - beside * close_h / length_h)
         number = int(gap_g.argmin())
         if gap_g[number] < best_g:
             return float(gap_g[number]), float(starts[number])

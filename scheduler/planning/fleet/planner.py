@@ -36,6 +36,12 @@ _ROUNDS: Final = 80
 _AGAIN: Final = 30
 _FINE: Final = 0.03
 """Rounds of prices from nothing and from prices that are nearly right, and the first step of those. [-]"""
+_HEAT: Final = 0.03
+"""First heat of the search, as a share of what a job costs on average. [-]"""
+_COOLS: Final = 10
+_COOLED: Final = 10_000
+"""Tries for each job, and in all, after which a quarter of the heat is left; a search that may not make three times as
+many stays cold."""
 _PROVED_AGAIN: Final = (100, 800, 2400, 6400)
 """Tries after which the bound is proved once more, with the places in segments that were found; in finer steps. [-]"""
 
@@ -140,9 +146,15 @@ def _price(dual: Dual, first: Admitted, known: Collection[str] | None, left: Lef
         fresh = {job.id for job in first.fleet.jobs if job.id not in dual.least_g}
         dual.prove(dirty={*known, *fresh})
         return
+    resumes = any(job.resumed_from is not None for job in dual.jobs)
+    if resumes:
+        dual.prove(left=left)  # the places of one that resumes are found in no other way
     begun = bool(dual.price.any())
     dual.climb(_AGAIN if begun else _ROUNDS, step=_FINE if begun else FIRST_STEP, left=left)
     dual.prove(left=left)
+    if resumes:
+        dual.climb(_AGAIN, step=_FINE, left=left)
+        dual.prove(left=left)
 
 
 def _kept(dual: Dual, first: Admitted) -> Placing:
@@ -173,7 +185,7 @@ def _improved(
         """What counts in all."""
         return sum(place.cost_g + penalty(n, place) for n, place in enumerate(placing.places) if place is not None)
 
-    best, aim_g = kept, dual.bound_g * (1 + gap)
+    best = kept
     if whole:
         dived = dive(dual, order, left=left)
         if dived is not None and worth_g(dived) < worth_g(kept):
@@ -182,7 +194,17 @@ def _improved(
     if left():
         improver.pass_over(order[::-1].tolist())
         improver.pass_over(order.tolist())
-    now_g = worth_g(best)
+    _search(improver, best, worth_g(best), gap=gap, tries=tries, left=left, whole=whole)
+    return best
+
+
+def _search(
+    improver: Improver, best: Placing, now_g: float, *, gap: float, tries: int, left: Left, whole: bool
+) -> None:
+    """Better a set that counts `now_g` [g] a few jobs at a time, until the gap, the tries or the time end."""
+    dual, places, least_g = best.dual, list(best.places), now_g
+    aim_g, cooling = dual.bound_g * (1 + gap), min(_COOLS * len(dual.jobs), _COOLED)
+    first_g = _HEAT * now_g / len(dual.jobs) if tries > 3 * cooling else 0.0
     for number in range(tries):
         if now_g <= aim_g or not left():
             break
@@ -190,5 +212,8 @@ def _improved(
             dual.climb(_AGAIN, step=_FINE / (1 + _PROVED_AGAIN.index(number)), left=left)
             dual.prove(left=left)
             aim_g = dual.bound_g * (1 + gap)
-        now_g -= improver.step()
-    return best
+        now_g -= improver.step(first_g / (1 + number / cooling) ** 2)
+        if now_g < least_g:
+            least_g, places = now_g, list(best.places)
+    if now_g > least_g:
+        best.set_all(places)

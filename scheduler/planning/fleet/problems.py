@@ -19,7 +19,7 @@ from scheduler.planning.fleet.fleet import Fleet, FleetJob, Pauses, Place, Rates
 from scheduler.planning.fleet.integral import slots_of
 from scheduler.problem.draft import Draft
 from scheduler.problem.problem import Problem
-from scheduler.problem.surface import Floats, Ints
+from scheduler.problem.surface import INSTANT_TOLERANCE_H, Floats, Ints
 from scheduler.problem.ways import way_g
 
 _UNKNOWN: Final = 16.0
@@ -60,7 +60,7 @@ def fleet_of(members: Sequence[Member]) -> Fleet:
     if len({surface.origin for surface in surfaces}) > 1:
         raise InvalidInput("the problems of a fleet start from different instants")
     names = names_of(members)
-    edges_h = np.unique(np.concatenate([np.round(surface.edges_h, 9) for surface in surfaces]))
+    edges_h = _borders(members)
     middle_h = (edges_h[:-1] + edges_h[1:]) / 2
     capacity = np.zeros((len(names), len(middle_h)), np.int64)
     holds = np.zeros(len(names), np.bool_)
@@ -70,7 +70,7 @@ def fleet_of(members: Sequence[Member]) -> Fleet:
         seen = np.where(inside, surface.capacity[:, slots_of(surface.edges_h, middle_h)], 0)
         capacity[rows] = np.maximum(capacity[rows], seen)
         holds[rows] |= surface.holds
-    jobs = tuple(_job(member, names, middle_h) for member in members)
+    jobs = _sharing([_job(member, names, middle_h) for member in members])
     bare = Fleet(edges_h=edges_h, capacity=capacity, holds=holds, jobs=jobs)
     costs = Costs(bare)
     held = tuple(_holding(costs, job, member, names) for job, member in zip(jobs, members, strict=True))
@@ -92,6 +92,33 @@ def placement_of(problem: Problem, place: Place, names: Sequence[str]) -> Placem
 def names_of(members: Sequence[Member]) -> tuple[str, ...]:
     """The clusters of a fleet, in the order of its rows."""
     return tuple(sorted({name for member in members for name in member.problem.surface.clusters}))
+
+
+def _borders(members: Sequence[Member]) -> Floats:
+    """The borders of slots: all at which anything changes, and those that some job shares with the grid. [h]
+
+    First starts and deadlines that are one job's own lie anywhere: hundreds of them would else cut the week of all jobs
+    into as many slots.
+    """
+    ends_h = [float(member.problem.surface.edges_h[-1]) for member in members]
+    found = [np.array([float(members[0].problem.surface.edges_h[0]), max(ends_h)])]
+    for member in members:
+        problem, surface = member.problem, member.problem.surface
+        inner_h = surface.edges_h[1:-1]
+        own = np.abs(inner_h[:, None] - [problem.earliest_h, problem.deadline_h]).min(axis=1) <= INSTANT_TOLERANCE_H
+        by_slot = np.concatenate([problem.run_rate, problem.hold_rate, surface.capacity])
+        same = (by_slot[:, 1:] == by_slot[:, :-1]) | (np.isnan(by_slot[:, 1:]) & np.isnan(by_slot[:, :-1]))
+        found.append(inner_h[~(own & same.all(axis=0))])
+    return np.unique(np.round(np.concatenate(found), 9))
+
+
+def _sharing(jobs: Sequence[FleetJob]) -> tuple[FleetJob, ...]:
+    """The jobs with one array of rates for all that are alike."""
+    known: dict[tuple[bytes, bytes], Rates] = {}
+    return tuple(
+        replace(job, rates=known.setdefault((job.rates.run.tobytes(), job.rates.hold.tobytes()), job.rates))
+        for job in jobs
+    )
 
 
 def _job(member: Member, names: tuple[str, ...], middle_h: Floats) -> FleetJob:
