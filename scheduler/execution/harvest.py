@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Final
 
+from scheduler.cluster_ports import Executor, Observation, Storage
 from scheduler.domain.errors import CarbonschedError
-from scheduler.ports import Clock, Executor, Observation, Storage
+from scheduler.ports import Clock
 from scheduler.records.evidence import BadEvidence, NewerAgent, Outcome, outcome_name, samples_name
 from scheduler.records.evidence_files import EvidenceFiles
 from scheduler.records.overheads import Overheads, Ran, boot, overheads
 from scheduler.records.rows import SegmentRow
+
+_SPARE_LINES: Final = 20
+"""Lines that are read beyond those expected: a line of many GPUs is long, and a run of weeks has a hundred thousand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +31,7 @@ class Harvester:
     clock: Clock
     every: timedelta
     _read_at_s: dict[str, float] = field(default_factory=dict)
+    _looked_at: dict[str, datetime] = field(default_factory=dict)
 
     def outcome(
         self, segment: SegmentRow, executor: Executor, seen: Observation, storage: Storage | None
@@ -67,10 +73,37 @@ class Harvester:
         recent = now_s - self._read_at_s.get(segment.sid, float("-inf")) < self.every.total_seconds()
         if not node_id or (recent and not last):
             return
+        looked = self.clock.now()
+        if last or not self._went_on(segment, executor, node_id):
+            self._all_samples(segment, executor, node_id)
+        self._read_at_s[segment.sid], self._looked_at[segment.sid] = now_s, looked
+
+    def _went_on(self, segment: SegmentRow, executor: Executor, node_id: str) -> bool:
+        """Keep the samples that follow those kept; False where it cannot be seen which these are."""
+        newest = self.evidence.newest_line(segment.job_id, segment.sid)
+        if not newest or segment.sid not in self._read_at_s:
+            return False
+        missed_s = self.clock.monotonic_s() - self._read_at_s[segment.sid]
+        lines = _SPARE_LINES + 2 * round(missed_s / max(1.0, self.every.total_seconds()))
+        new = _after(executor.evidence(node_id, samples_name(segment.sid), tail=lines) or b"", newest)
+        if new is None:
+            return False
+        self._receive(segment, new)
+        self.evidence.add_samples(segment.job_id, segment.sid, new)
+        return True
+
+    def _all_samples(self, segment: SegmentRow, executor: Executor, node_id: str) -> None:
+        """Keep all samples of a segment."""
         raw = executor.evidence(node_id, samples_name(segment.sid))
         if raw is not None:
+            newest = self.evidence.newest_line(segment.job_id, segment.sid)
+            self._receive(segment, (_after(raw, newest) or b"") if newest else raw)
             self.evidence.keep_samples(segment.job_id, segment.sid, raw)
-        self._read_at_s[segment.sid] = now_s
+
+    def _receive(self, segment: SegmentRow, new: bytes) -> None:
+        """Keep when lines came that were not there when we looked before."""
+        looked = self._looked_at.get(segment.sid)
+        self.evidence.keep_received(segment.job_id, segment.sid, new, at=self.clock.now(), looked=looked)
 
     def seen(self, job_id: str, segments: Sequence[SegmentRow]) -> Overheads:
         """What suspending and resuming a job took so far."""
@@ -91,3 +124,10 @@ class Harvester:
         except CarbonschedError as exc:
             return f"could not be harvested whole: {exc.message}"
         return ""
+
+
+def _after(raw: bytes, line: bytes) -> bytes | None:
+    """What follows a whole line in `raw`; None where that is not there."""
+    at = raw.rfind(line)
+    whole = at == 0 or (at > 0 and raw[at - 1 : at] == b"\n")
+    return raw[at + len(line) :] if whole else None

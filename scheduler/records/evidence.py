@@ -28,6 +28,14 @@ class BadEvidence(CarbonschedError):
 class NewerAgent(BadEvidence):
     """A file of an agent that a newer carbonsched brought: it means something, which this one cannot read."""
 
+    @classmethod
+    def of(cls, what: str, version: int) -> NewerAgent:
+        """The error for `what` of that version of the protocol."""
+        return cls(
+            f"{what} was written by an agent of protocol {version}, and this carbonsched reads {PROTOCOL}",
+            hint="run the newer carbonsched again: the job and what it did are as they were",
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
@@ -83,6 +91,8 @@ class Outcome:
             None where it never started, or an older agent wrote. [s]
         saved: whether what it saved is where a resume finds it; None where an older agent wrote.
         traffic: to and from the storage, None where that is mounted.
+        measured_share: part of the time of its GPUs that was metered, None where an older agent wrote. [-]
+        unmetered: why nothing was metered; empty where something was, or an older agent wrote.
     """
 
     sid: str
@@ -102,6 +112,8 @@ class Outcome:
     trained_s: float | None = None
     saved: Saved | None = None
     traffic: Traffic | None = None
+    measured_share: float | None = None
+    unmetered: str = ""
 
     @property
     def training(self) -> tuple[datetime, timedelta]:
@@ -119,6 +131,11 @@ def samples_name(sid: str) -> str:
 def outcome_name(sid: str) -> str:
     """The file of the outcome in Ray's log folder."""
     return f"carbonsched-{sid}.outcome.json"
+
+
+def received_name(sid: str) -> str:
+    """The file on our side that says when samples reached us."""
+    return f"carbonsched-{sid}.received.jsonl"
 
 
 def parse_samples(raw: bytes) -> list[Sample]:
@@ -140,7 +157,7 @@ def _sample(data: Mapping[str, object]) -> Sample:
     return Sample(
         n=_count(data["n"]),
         at=_moment(data["t_unix"]),
-        progress=_progress(data["progress"]),
+        progress=_fraction(data["progress"]),
         energy_j=_joules(data["energy_j"]),
         energy_source=cast("EnergySource", _one_of(data["energy_source"], get_args(EnergySource))),
         saved_at=_moment_if_any(data.get("saved_unix")),
@@ -159,7 +176,7 @@ def _outcome(data: Mapping[str, object]) -> Outcome:
         exit_code=None if code is None else _whole(code),
         reason=cast("OutcomeReason", _one_of(data["reason"], get_args(OutcomeReason))),
         stop_received_at=_moment_if_any(data["stop_received_unix"]),
-        progress=_progress(data["progress"]),
+        progress=_fraction(data["progress"]),
         energy_j=_joules(data["energy_j"]),
         energy_source=cast("EnergySource", _one_of(data["energy_source"], get_args(EnergySource))),
         error=_text(data["error"]),
@@ -168,6 +185,8 @@ def _outcome(data: Mapping[str, object]) -> Outcome:
         trained_s=None if trained_at is None else _at_least_0(data["trained_s"]),
         saved=None if saved is None else cast("Saved", _one_of(saved, get_args(Saved))),
         traffic=_traffic(data.get("storage")),
+        measured_share=_fraction(data.get("measured_share")),
+        unmetered=_text(data.get("unmetered", "")),
     )
 
 
@@ -195,10 +214,7 @@ def _loaded(raw: bytes, what: str) -> Mapping[str, object]:
         raise BadEvidence(f"{what} is not JSON: {raw[:80]!r}") from exc
     version = data.get("v") if isinstance(data, dict) else None
     if type(version) is int and version > PROTOCOL:
-        raise NewerAgent(
-            f"{what} was written by an agent of protocol {version}, and this carbonsched reads {PROTOCOL}",
-            hint="run the newer carbonsched again: the job and what it did are as they were",
-        )
+        raise NewerAgent.of(what, version)
     if not isinstance(data, dict) or version != PROTOCOL:
         raise BadEvidence(f"{what} is not of agent protocol {PROTOCOL}: {raw[:80]!r}")
     return data
@@ -264,13 +280,13 @@ def _joules(value: object) -> float | None:
     return None if value is None else _at_least_0(value)
 
 
-def _progress(value: object) -> float | None:
-    """A fraction where the training says one. [-]"""
+def _fraction(value: object) -> float | None:
+    """A fraction where there is one. [-]"""
     if value is None:
         return None
     fraction = _number(value)
     if not 0 <= fraction <= 1:
-        raise ValueError(f"progress {fraction:g} is no fraction")
+        raise ValueError(f"{fraction:g} is no fraction")
     return fraction
 
 

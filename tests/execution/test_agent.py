@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.execution.agent import GANG_FILE, LEADER_FILE, carbonsched_evidence_v1
+from scheduler.execution.agent import COLLECTORS_FILE, GANG_FILE, LEADER_FILE, carbonsched_evidence_v1
 from scheduler.execution.agent.carbonsched_evidence_v1 import LOOKED_AT, newest_save
 from scheduler.records import evidence
 from tests.execution.agent_node import SID, Node, python
@@ -39,6 +39,7 @@ def test_a_training_that_ends_well_leaves_the_same_evidence_in_both_places(node:
         "v": 1, "sid": SID, "fence": 5, "exit_code": 0, "reason": "exited", "stop_received_unix": None,
         "progress_before": 0.25, "progress": None, "saved_unix": None, "samples": len(samples), "energy_j": None,
         "energy_source": "model", "error": "", "saved": "in_place", "storage": None,
+        "measured_share": 0.0, "unmetered": "not asked for",
     } == outcome  # fmt: skip
     assert list(range(len(samples))) == [sample["n"] for sample in samples]
     assert 4 <= len(samples)
@@ -191,7 +192,7 @@ def test_the_agent_needs_python_39_and_its_library_only(agent_path: Path) -> Non
             only_read.body = []
         allowed = {"__future__"}
         outside = [*ast.iter_child_nodes(parsed)]
-        if file.name in (GANG_FILE, LEADER_FILE):
+        if file.name in (COLLECTORS_FILE, GANG_FILE, LEADER_FILE):
             allowed.add("ray")
         for names, nodes in (({*sys.stdlib_module_names, *own}, outside), (own, [*ast.walk(parsed)])):
             allowed |= names

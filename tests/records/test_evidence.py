@@ -115,6 +115,14 @@ def test_what_an_older_agent_leaves_out_is_unknown() -> None:
     """Files of the same protocol that were written before there were such keys are read as they were meant."""
     read = parse_outcome(outcome())
     assert (None,) * 5 == (read.saved_at, read.trained_at, read.trained_s, read.saved, read.traffic)
+    assert (None, "") == (read.measured_share, read.unmetered)
+
+
+def test_how_much_was_metered_and_why_not_is_read() -> None:
+    """Beside the total and its meter."""
+    read = parse_outcome(outcome(measured_share=0.75))
+    assert (1e6, "nvml_counter", 0.75, "") == (read.energy_j, read.energy_source, read.measured_share, read.unmetered)
+    assert "no pynvml" == parse_outcome(outcome(measured_share=0.0, unmetered="no pynvml")).unmetered
 
 
 BAD_OUTCOME: dict[str, list[object]] = {
@@ -133,6 +141,8 @@ BAD_OUTCOME: dict[str, list[object]] = {
     "saved_unix": ["now", float("inf")],
     "trained_unix": ["now", 1700000000],
     "saved": ["perhaps", 1],
+    "measured_share": [1.01, -0.1, "all"],
+    "unmetered": [None, 3],
     "storage": [1, {}, {**TRAFFIC, "read_bytes": -1}, {**TRAFFIC, "written_s": None}],
 }
 

@@ -142,3 +142,31 @@ def test_samples_that_cannot_be_read_have_no_ends(kept: EvidenceFiles, raw: byte
     """Whoever accounts for the run says so; who plans goes on without."""
     kept.keep_samples("j1", "s", raw)
     assert None is kept.first_and_last("j1", "s")
+
+
+def test_lines_that_follow_are_added_without_writing_all_again(kept: EvidenceFiles) -> None:
+    """Only whole ones; what is torn comes again."""
+    kept.keep_samples("x", SID, lines({}, {"n": 1}))
+    kept.add_samples("x", SID, lines({"n": 2}) + b'{"v": 1')
+    kept.add_samples("x", SID, b"")
+    assert [0, 1, 2] == [sample.n for sample in kept.samples("x", SID)]
+    assert lines({"n": 2}) == kept.newest_line("x", SID)
+
+
+def test_the_newest_of_long_lines_is_found(kept: EvidenceFiles) -> None:
+    """A line of a thousand GPUs is longer than any guess."""
+    long = [{"n": n, "gpus": [{"node": "n", "uuid": f"GPU-{k:036d}", "j": 1.0} for k in range(900)]} for n in range(3)]
+    kept.keep_samples("x", SID, lines(*long))
+    assert lines(long[-1]) == kept.newest_line("x", SID)
+    ends = kept.first_and_last("x", SID)
+    assert ends is not None
+    assert (0, 2) == (ends[0].n, ends[1].n)
+    assert b"" == kept.newest_line("x", "cs-none-s1-a1")
+
+
+def test_lines_that_cannot_be_added_say_so(kept: EvidenceFiles) -> None:
+    """A disk that is full, or a file that went away."""
+    kept.keep_samples("x", SID, lines({}))
+    (kept.state.evidence("x") / samples_name(SID)).unlink()
+    with pytest.raises(StoreError, match="cannot be written"):
+        kept.add_samples("x", SID, lines({"n": 1}))

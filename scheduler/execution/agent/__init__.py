@@ -24,6 +24,15 @@ LEADER_FILE: Final = "carbonsched_leader_v1.py"
 DRIVER_FILE: Final = "carbonsched_driver_v1.py"
 """Becomes the driver of a training that uses Ray itself, beside the agent."""
 
+COLLECTORS_FILE: Final = "carbonsched_collectors_v1.py"
+"""Meters the GPUs that Ray gave a training on several nodes, beside the agent."""
+
+METER_NODE: Final = "node"
+"""Tells the agent to meter the GPUs of its own node."""
+
+METER_NODES: Final = "nodes"
+"""Tells the agent to meter the GPUs that Ray gave the job, on whatever nodes."""
+
 SETTINGS_ENV: Final = "CARBONSCHED_AGENT"
 """Environment variable that holds the agent's settings as JSON."""
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from scheduler.execution.agent import carbonsched_evidence_v1 as evidence
     from scheduler.execution.agent import carbonsched_process_v1 as process
     from scheduler.execution.agent.carbonsched_lease_v1 import Lease
+    from scheduler.execution.agent.carbonsched_meter_v1 import Meter
     from scheduler.execution.agent.carbonsched_saves_v1 import CopiedSaves, Saves
     from scheduler.execution.agent.carbonsched_storage_v1 import Order, Storage
 else:
@@ -32,6 +33,7 @@ else:
     import carbonsched_evidence_v1 as evidence
     import carbonsched_process_v1 as process
     from carbonsched_lease_v1 import Lease
+    from carbonsched_meter_v1 import Meter
     from carbonsched_saves_v1 import CopiedSaves, Saves
     from carbonsched_storage_v1 import Order, Storage
 
@@ -63,6 +65,8 @@ class Settings:
     copy_every_s: float = 600.0  # least time between two copies [s]
     copies: int = 1  # that are kept beside the newest
     patience_s: float = 60.0  # how long the storage may be out of reach at the start [s]
+    meter: str = ""  # what is metered: this node, all on which Ray gave the job GPUs, or nothing
+    gpus: int = 0  # that the job has, 0 where that is not known
 
 
 class Run:
@@ -90,11 +94,13 @@ class Run:
         self.lease = Lease(self.storages[0], settings.lease_s)
         folder = self.checkpoint
         self.saves = CopiedSaves(folder, self.storages[1], settings.copy_every_s) if far else Saves(folder)
+        self.meter = Meter(settings.meter, settings.gpus, self.every_s, process.tied)
+        self.helpers: list[Storage | Meter] = [*self.storages, self.meter]
         self.progress: float | None = None
         self.main = 0
         self.code: int | None = None
         self.trained_unix: float | None = None
-        self.trained_s = 0.0
+        self.trained_mono = self.trained_s = 0.0
         self.ended_mono = self.ordered_mono = math.inf
         self.reason = self.error = ""
 
@@ -103,12 +109,14 @@ class Run:
         self._start()
         if not self.reason:
             self._sample()
-            began_mono = time.monotonic()
             self._watch()
-            self.trained_s = time.monotonic() - began_mono
+            self.trained_s = time.monotonic() - self.trained_mono
+            self.meter.ask()
+            self.meter.wait(self.heard.wait)
             self._sample()
             self._believe()
             self._save()
+        self.meter.end()
         self.evidence.outcome(self._outcome())
         self._part()
         if self.code is None:
@@ -127,6 +135,8 @@ class Run:
                 self.reason = self.lease.verdict() or "not_started" if self.error else ""
             if not self.error and self.settings.storage:  # a fetch may take long, and others may have come meanwhile
                 self.reason, self.error = self.lease.claim(self.heard, self.settings.patience_s)
+            if not self.reason:
+                self.meter.ready(self.heard.wait)
             if self.heard.stop_unix is not None and self.reason in ("", "not_started"):
                 self.reason, self.error = "not_started", "stopped before it began"
         except OSError as exc:
@@ -134,7 +144,7 @@ class Run:
         if self.reason:
             return
         command = self.settings.command
-        began = time.time()
+        began, self.trained_mono = time.time(), time.monotonic()
         try:
             words = ["/bin/sh", "-c", command] if isinstance(command, str) else command
             self.main = process.spawn(words, self._environ())
@@ -161,7 +171,7 @@ class Run:
 
     def _watch(self) -> None:
         """Sample and keep the fence until the last process is gone, by SIGKILL where the grace is over."""
-        tick = self.started_mono + self.every_s
+        tick, due = self.started_mono + self.every_s, False
         while True:
             self._reap()
             now = time.monotonic()
@@ -172,14 +182,17 @@ class Run:
                 self.error = self.error or f"what still ran after the grace of {self.settings.grace_s:g} s was killed"
                 self._signal(signal.SIGKILL)
             if now >= tick:
-                tick = now + self.every_s
-                self._sample()
+                tick, due = now + self.every_s, True
+                self.meter.ask()
                 self.lease.renew()
+            if self.meter.step() or (due and not self.meter.waiting):
+                due = False
+                self._sample()
             self._obey()
             self.saves.step(last=False)
             if self.code is None and now < patience:
-                ears = [ear for storage in self.storages for ear in storage.ears]
-                self.heard.wait(min(tick, patience) - now, *ears)
+                ears = [ear for helper in self.helpers for ear in helper.ears]
+                self.heard.wait(min(tick, patience, self.meter.next_mono) - now, *ears)
             else:
                 time.sleep(0.1)  # who is left behind a shell is found by looking, not by a signal
 
@@ -242,8 +255,7 @@ class Run:
 
     def _left(self) -> list[int]:
         """The training's processes that are still there."""
-        ours = {self.guard.pid, *(storage.pid for storage in self.storages)}
-        return [pid for pid in descendants() if pid not in ours]
+        return descendants({self.guard.pid}.union(*(helper.pids for helper in self.helpers)))
 
     def _signal(self, number: signal.Signals) -> None:
         """Send one signal to each of the training's processes."""
@@ -255,7 +267,8 @@ class Run:
         """Keep one reading."""
         progress = evidence.read_progress(self.progress_path)
         self.progress = self.progress if progress is None else progress
-        self.evidence.sample(time.monotonic() - self.started_mono, progress, self.saves.saved_unix)
+        fields = self.meter.fields()
+        self.evidence.sample(time.monotonic() - self.started_mono, progress, self.saves.saved_unix, fields)
 
     def _outcome(self) -> dict[str, object]:
         """How it ended; a stop counts only if the training had not ended by itself before."""
@@ -279,7 +292,7 @@ class Run:
             "saved": self.saves.said,
             "storage": self._traffic(),
             "samples": self.evidence.samples,
-            **evidence.UNMETERED,
+            **self.meter.outcome(),
             "error": self.error,
         }
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 PROTOCOL = 1
 LOOKED_AT = 10_000  # files of a checkpoint at most: a folder of more must not cost the training its disk
-UNMETERED = {"energy_j": None, "energy_source": "model"}
 
 
 class Evidence:
@@ -23,10 +22,12 @@ class Evidence:
         self._name = f"carbonsched-{sid}"
         self._folders = folders
 
-    def sample(self, mono_s: float, progress: float | None, saved_unix: float | None) -> None:
-        """Append one reading, `mono_s` [s] after the agent's start."""
+    def sample(
+        self, mono_s: float, progress: float | None, saved_unix: float | None, metered: Mapping[str, object]
+    ) -> None:
+        """Append one reading, `mono_s` [s] after the agent's start, with what meters said."""
         line = {"v": PROTOCOL, "n": self.samples, "t_unix": time.time(), "mono_s": round(mono_s, 3)}
-        text = json.dumps({**line, **UNMETERED, "progress": progress, "saved_unix": saved_unix})
+        text = json.dumps({**line, "progress": progress, "saved_unix": saved_unix, **metered})
         self.samples += 1
         self._keep("samples.jsonl", lambda path: append(path, f"{text}\n"))
 

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from types import FrameType
 
@@ -93,14 +93,14 @@ def tied() -> None:
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def descendants() -> list[int]:
-    """The processes below this one, at any depth."""
+def descendants(but: Container[int] = (), above: int = 0) -> list[int]:
+    """The processes below `above`, or this one, at any depth; those of `but` and what is below them left out."""
     children: dict[int, list[int]] = {}
     for pid, parent in parents():
         children.setdefault(parent, []).append(pid)
-    found, row = [], [os.getpid()]
+    found, row = [], [above or os.getpid()]
     while row:
-        row = [child for pid in row for child in children.get(pid, [])]
+        row = [child for pid in row for child in children.get(pid, []) if child not in but]
         found += row
     return found
 

@@ -1,8 +1,4 @@
-"""Reaches a job's storage by a process of its own, so that a storage that hangs never holds up the agent.
-
-The agent asks with a line of JSON and is answered with one. Ray's stops do not end this process, the agent's death
-does.
-"""
+"""Reaches a job's storage by a process of its own, so that a storage that hangs never holds up the agent."""
 
 from __future__ import annotations
 
@@ -10,11 +6,7 @@ import contextlib
 import json
 import logging
 import os
-import select
-import signal
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,13 +16,14 @@ if TYPE_CHECKING:
     from scheduler.execution.agent import carbonsched_copies_v1 as copies
     from scheduler.execution.agent import carbonsched_fence_v1 as fence
     from scheduler.execution.agent import carbonsched_place_v1 as place
+    from scheduler.execution.agent.carbonsched_helper_v1 import DIED, Helper
 else:
     sys.path.insert(0, str(Path(__file__).resolve().parent))  # python -I leaves it out; only our own files lie there
     import carbonsched_copies_v1 as copies
     import carbonsched_fence_v1 as fence
     import carbonsched_place_v1 as place
+    from carbonsched_helper_v1 import DIED, Helper
 
-STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 COUNTED = ("read_bytes", "read_requests", "written_bytes", "written_requests")
 
 
@@ -45,7 +38,7 @@ class Order:
     keep: int  # generations beside the newest
 
 
-class Storage:
+class Storage(Helper):
     """The agent's side: one question at a time, and what it cost.
 
     Args:
@@ -53,92 +46,19 @@ class Storage:
     """
 
     def __init__(self, order: Order, prepare: Callable[[], None]) -> None:
-        self._order, self._prepare = order, prepare
-        self._process: subprocess.Popen[bytes] | None = None
-        self._heard = b""
+        super().__init__([str(Path(__file__).resolve())], asdict(order), prepare)
         self.where = order.beside
-        self.busy = ""
-        self.asked_mono = 0.0
         self.spent: dict[str, float] = dict.fromkeys(COUNTED, 0)
-
-    @property
-    def pid(self) -> int:
-        """Of the process, 0 while there is none."""
-        return self._process.pid if self._process else 0
-
-    @property
-    def ears(self) -> list[int]:
-        """What can be read once there is an answer."""
-        return [self._process.stdout.fileno()] if self._process and self._process.stdout and self.busy else []
-
-    def begin(self) -> None:
-        """Start the process, unless it is there: what it needs takes a second to load."""
-        if self._process is None:
-            self._process = self._started()
-            self._send(asdict(self._order))
-
-    def ask(self, what: str, **words: object) -> None:
-        """Ask; the answer before must have come."""
-        self.busy, self.asked_mono = what, time.monotonic()
-        self.begin()
-        self._send({"what": what, **words})
 
     def answer(self) -> dict[str, object] | None:
         """What it says, its "error" empty where all is well; None while nothing was asked or there is no answer yet."""
-        process = self._process
-        if not self.busy or process is None or process.stdout is None:
-            return None
-        while b"\n" not in self._heard:
-            if not select.select([process.stdout], [], [], 0)[0]:
-                return None
-            piece = os.read(process.stdout.fileno(), 1 << 16)
-            if not piece:
-                self.end()
-                return {"error": "the process that reaches the storage died"}
-            self._heard += piece
-        line, _, self._heard = self._heard.partition(b"\n")
-        self.busy = ""
-        said: dict[str, object] = json.loads(line)
-        spent = said.pop("spent")
-        for name in COUNTED:
-            self.spent[name] += spent[name]  # type: ignore[index]  # from our own process
+        said = super().answer()
+        if said == DIED:
+            return {"error": "the process that reaches the storage died"}
+        spent = said.pop("spent") if said else {}
+        for name, much in spent.items():  # type: ignore[attr-defined]  # from our own process
+            self.spent[name] += much
         return said
-
-    def end(self) -> None:
-        """Give up what was asked last."""
-        if self._process:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._process.pid, signal.SIGKILL)
-            self._process.communicate()
-        self._process, self._heard, self.busy = None, b"", ""
-
-    def _started(self) -> subprocess.Popen[bytes]:
-        """The process, which no stop reaches."""
-
-        def prepare() -> None:
-            """Leave the signals to the agent."""
-            self._prepare()
-            for number in STOPS:
-                signal.signal(number, signal.SIG_IGN)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
-
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-        try:
-            return subprocess.Popen(
-                [sys.executable, "-I", str(Path(__file__).resolve())],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                preexec_fn=prepare,  # noqa: PLW1509  # no threads
-            )
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
-
-    def _send(self, said: Mapping[str, object]) -> None:
-        """Send a line; that nobody reads it shows in the answer."""
-        if self._process and self._process.stdin:
-            with contextlib.suppress(BrokenPipeError):
-                self._process.stdin.write(json.dumps(said).encode() + b"\n")
-                self._process.stdin.flush()
 
 
 class Server:
