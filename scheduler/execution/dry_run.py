@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from scheduler.cluster_ports import Capacity, JobStatus, Launch, Observation
 from scheduler.domain.errors import ClusterRefused, ClusterUnreachable, UnknownName
-from scheduler.ports import Capacity, Clock, JobStatus, Launch, Observation
+from scheduler.ports import Clock
 from scheduler.records.evidence import PROTOCOL, OutcomeReason, outcome_name, samples_name
 
 NODE_ID: Final = "dry-run"

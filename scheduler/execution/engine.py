@@ -16,7 +16,9 @@ from scheduler.domain.errors import CarbonschedError
 from scheduler.domain.instant import to_the_second
 from scheduler.execution.alarms import Alarms
 from scheduler.execution.closing import Closing
-from scheduler.execution.flows import Flows
+from scheduler.execution.fleet_placing import FleetPlacer
+from scheduler.execution.fleets import Fleets
+from scheduler.execution.flows import Flows, Steps
 from scheduler.execution.intents import NO_ROOM, Intents
 from scheduler.execution.lanes import InTurn, Lanes
 from scheduler.execution.launching import Launcher
@@ -45,7 +47,8 @@ _PATIENCE_S: Final = 1.0
 _WAKE_EVERY_S: Final = 15.0
 """Sleeping jobs are woken for what has changed so often at most: all of them are read then. [s]"""
 _FORECASTS: Final = "forecasts"
-"""Name of the flow that looks for new ones; no job's id has so many letters."""
+_FLEETS: Final = "fleets of jobs"
+"""Names of flows that are of no single job; no job's id has so many letters."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,6 +57,7 @@ class Engine:
 
     Args:
         lanes: where whatever takes time is asked.
+        together: plans jobs that share room together; None to plan each by itself.
     """
 
     store: Store
@@ -63,6 +67,7 @@ class Engine:
     lookout: Lookout
     clock: Clock
     lanes: Lanes = field(default_factory=InTurn)
+    together: FleetPlacer | None = None
     _alarms: Alarms = field(init=False, default_factory=Alarms)
     _mishaps: Mishaps = field(init=False, default_factory=Mishaps)
     _known: set[str] | None = field(init=False, default=None)
@@ -71,6 +76,7 @@ class Engine:
     _flows: Flows = field(init=False)
     _words: Words = field(init=False)
     _replanner: Replanner = field(init=False)
+    _fleets: Fleets = field(init=False)
     _intents: Intents = field(init=False)
     _runs: Runs = field(init=False)
     _closing: Closing = field(init=False)
@@ -84,6 +90,9 @@ class Engine:
         self._replanner = Replanner(
             store=store, placer=self.placer, lookout=lookout, sites=sites, probes=probes, lanes=lanes, clock=clock
         )
+        self._fleets = Fleets(
+            store=store, placer=self.together, lookout=lookout, sites=sites, probes=probes, lanes=lanes, clock=clock
+        )  # fmt: skip
         self._intents = Intents(
             store=store, sites=sites, launcher=self.launcher, lookout=lookout, probes=probes, lanes=lanes, clock=clock,
             words=self._words,
@@ -104,7 +113,9 @@ class Engine:
             if not self._flows.has(stored.job.id):
                 self._flows.begin(stored.job.id, self._guarded(stored))
         if self._replanner.freshen_due and not self._flows.has(_FORECASTS):
-            self._flows.begin(_FORECASTS, self._freshened())
+            self._flows.begin(_FORECASTS, self._beside(_FORECASTS, self._replanner.freshen()))
+        if self._fleets.due and not self._flows.has(_FLEETS):
+            self._flows.begin(_FLEETS, self._beside(_FLEETS, self._fleets.plan()))
         self._flows.settle(_PATIENCE_S, leave)
         self.lookout.tell()
         with self.store.reading() as tx:
@@ -126,6 +137,8 @@ class Engine:
                 if known is not None and stored.job.id not in known and stored.plan is not None:
                     placement = stored.plan.placement
                     self.lookout.shifts.less_room({s.cluster for s in placement.segments}, placement.finish)
+                if known is None or stored.job.id not in known:
+                    self._fleets.came(stored)
                 yield stored
 
     def _read(self, job_ids: Sequence[str]) -> list[StoredJob]:
@@ -146,17 +159,18 @@ class Engine:
         else:
             self._mishaps.over(job_id)
 
-    async def _freshened(self) -> None:
-        """Look for new forecasts; a bug on that way is told in the log, and holds up nothing but that."""
+    async def _beside(self, name: str, steps: Steps) -> None:
+        """Take steps that are of no single job; a bug on that way is told in the log, and holds up nothing but that."""
         now_s = self.clock.monotonic_s()
-        if self._mishaps.rests(_FORECASTS, now_s):
+        if self._mishaps.rests(name, now_s):
+            steps.close()
             return
         try:
-            await self._replanner.freshen()
+            await steps
         except Exception as exc:  # noqa: BLE001  # as above
-            self._mishaps.happened(_FORECASTS, exc, now_s)
+            self._mishaps.happened(name, exc, now_s)
         else:
-            self._mishaps.over(_FORECASTS)
+            self._mishaps.over(name)
 
     async def _advance(self, stored: StoredJob) -> None:
         """Take a job's steps until there is none to take now."""
@@ -230,7 +244,7 @@ class Engine:
             return await self._do_to(live, action, view)
         match action:
             case Action.PLAN:
-                return not self._replanner.busy and await self._replanner.plan(view)
+                return await self._plan(view)
             case Action.CANCEL:
                 return self._leave(view, JobState.CANCELLED, "cancelled by a person")
             case Action.HOLD:
@@ -238,9 +252,22 @@ class Engine:
             case Action.QUEUE:
                 return self._words.settle(job, JobState.QUEUED, "released")
             case Action.RECONSIDER:
-                return not self._replanner.busy and await self._replanner.reconsider(view)
+                return await self._reconsider(view)
             case _:
                 return await self._intents.intend(view)
+
+    async def _plan(self, view: View) -> bool:
+        """Plan a queued job beside what others hold; once it has a reservation it is planned with them."""
+        if self._replanner.busy or not await self._replanner.plan(view):
+            return False
+        self._fleets.claims(view.job)
+        return True
+
+    async def _reconsider(self, view: View) -> bool:
+        """Have a waiting plan looked at again: with the others that share its room, else by itself."""
+        if self._fleets.claims(view.job) or self._replanner.busy:
+            return False
+        return await self._replanner.reconsider(view)
 
     async def _do_to(self, live: SegmentRow, action: Action, view: View) -> bool:
         """Take one step with the segment that may be on a cluster."""
@@ -253,6 +280,8 @@ class Engine:
                 return await self._runs.stop(view, live)
             case Action.EXPECT:
                 return self._runs.expect(view, live)
+            case Action.GO_ON:
+                return await self._runs.go_on(view, live)
             case Action.RUN_ON:
                 return self._runs.run_on_unsaved(view, live)
             case _:

@@ -1,8 +1,9 @@
 """How long what a source said counts as fresh: by the age that a figure had when it was asked for.
 
 A forecast is asked for again after `refresh`. A figure of the past is revised the less the older it is, so it is asked
-for at growing distances, and when it was observed and asked for `FINAL` after its hour, never again: that is the age
-from which this project calls an observation settled. What is estimated then still, or missing, is asked for monthly.
+for at growing distances. When it was observed and asked for `FINAL` after its hour, and came the same in two answers
+`REVISABLE` apart, it is settled and never asked for again. What is estimated then still, or missing, is asked for
+monthly.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ AGES: Final = (
 )
 """Up to an age, how long an answer counts; None for as long as a forecast does."""
 REVISABLE: Final = timedelta(days=30)
-"""How long an answer counts that is still no observation at `FINAL`."""
+"""How long an answer counts that is still no observation at `FINAL`, or has come once only."""
 _NEAR: Final = timedelta(days=1)
 """Stretches to be asked for that lie so close are asked for in one."""
 _HOUR: Final = timedelta(hours=1)
@@ -44,7 +45,7 @@ def due(
     Args:
         start: of what is wanted; end: of what is wanted.
         checks: when was asked, in order of time and without overlap.
-        unsettled: what is known to be no observation.
+        unsettled: what is known to be no observation, or to have been observed once only.
         now: the current instant.
         refresh: how long the newest figures count.
     """

@@ -7,8 +7,10 @@ kept and read from the store: reading never waits for a network, `freshen` does.
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -20,9 +22,9 @@ from scheduler.domain.basis import DEFAULT_BASIS, Basis
 from scheduler.domain.errors import CredentialMissing, InvalidInput, NotCovered
 from scheduler.domain.instant import to_the_second
 from scheduler.domain.intensity import IntensitySeries
-from scheduler.domain.joining import joined, within
 from scheduler.execution.clock import SystemClock
 from scheduler.execution.freshness import whole_hour
+from scheduler.execution.grid_reading import Reader
 from scheduler.execution.keeping import Keeper
 from scheduler.execution.opened import Opened, file_stamp, with_whole_path
 from scheduler.execution.outlooks import HISTORY, Outlooks
@@ -30,7 +32,7 @@ from scheduler.execution.references import Reference, one_source, parse_referenc
 from scheduler.execution.windows import Found, Window
 from scheduler.planning.forecasting.deviations import Deviations
 from scheduler.planning.forecasting.outlook import Outlook
-from scheduler.ports import Clock, ForecastSource, IntensitySource, Subject
+from scheduler.ports import Clock, IntensitySource, Subject
 
 TABLE: Final = "csv-file"
 STATIC: Final = "static-tables"
@@ -79,7 +81,7 @@ class Grid:
                 raise InvalidInput(f"there is no intensity table {path}", hint="check the path")
             means = {} if self.basis == DEFAULT_BASIS else {"basis": str(self.basis)}
             return one_source(TABLE, {"path": str(path), **means}, self.basis).text()
-        year = {"year": str(self.year if self.year is not None else self._newest())}
+        year = {"year": str(self.year if self.year is not None else _newest_year(self.basis))}
         if self.chains is None:
             return one_source(STATIC, year, self.basis).text()
         for name in (*self.chains.names(), *self.options):
@@ -102,15 +104,62 @@ class Grid:
             parts: list[IntensitySeries] = []
             for name in said.chains.of(zone):
                 self._ask(said, Subject(source=name, zone=zone, basis=said.basis), window, now)
-                parts += self._part(said, name, zone, window)[0]
+                parts += self._reader.part(said, name, zone, window)[0]
                 if window.unknown_h(parts) <= 0:
                     break
 
-    def observed(self, reference: Mapping[str, str], zones: Iterable[str], start: datetime, end: datetime) -> Found:
-        """What was observed, or estimated since, in ``[start, end)``: what accounts are made from."""
+    def observed(
+        self,
+        reference: Mapping[str, str],
+        zones: Iterable[str],
+        start: datetime,
+        end: datetime,
+        known_at: datetime | None = None,
+    ) -> Found:
+        """What was observed, or estimated since, in ``[start, end)``: what accounts are made from.
+
+        Args:
+            reference, zones, start, end: as of `ahead`.
+            known_at: leaves out what providers said later; None for all that they said.
+        """
         said = parse_reference(reference)
         last = max(min(end, whole_hour(self.clock.now(), up=True)), start + _HOUR)  # no later hour can be missing yet
-        return self._found(said, zones, Window(start=start, end=end if said.alone else last))
+        return self._reader.found(said, zones, Window(start=start, end=end if said.alone else last, known_at=known_at))
+
+    def kept_as(self, reference: Mapping[str, str], zone: str) -> tuple[Subject, ...]:
+        """Under what is kept what the providers of a zone's chain say, in its order."""
+        said = parse_reference(reference)
+        names = [name for name in said.chains.of(zone) if not self._is_local(name)]
+        return tuple(Subject(source=name, zone=zone, basis=said.basis) for name in names)
+
+    def tables(
+        self, reference: Mapping[str, str], zone: str, start: datetime, end: datetime
+    ) -> tuple[tuple[Subject, IntensitySeries], ...]:
+        """What the tables of a zone's chain say now, each under a name that holds its options; one that fails is left.
+
+        Raises:
+            InvalidInput: a table is gone, or cannot be read.
+        """
+        said, found = parse_reference(reference), []
+        for name in said.chains.of(zone):
+            if self._is_local(name):
+                options = json.dumps(self._options(said, name), sort_keys=True)
+                with suppress(NotCovered):  # it has no such zone or hour, which whoever reads is told
+                    series = self._open(said, name).series(zone, said.basis, start, end)
+                    found.append((Subject(source=f"{name} {options}", zone=zone, basis=said.basis), series))
+        return tuple(found)
+
+    def unanswered(self, reference: Mapping[str, str], zones: Iterable[str]) -> tuple[str, ...]:
+        """Why providers could not be asked of some zones when that was last tried, each reason once."""
+        said, reasons = parse_reference(reference), []
+        for subject in (subject for zone in zones for subject in self.kept_as(reference, zone)):
+            try:
+                self._open(said, subject.source)
+            except CredentialMissing as exc:
+                reasons.append(exc.message)
+            else:
+                reasons.append("" if self.keeper is None else self.keeper.out_of_reach(subject))
+        return tuple(dict.fromkeys(filter(None, reasons)))
 
     def ahead(
         self,
@@ -128,7 +177,7 @@ class Grid:
         """
         moment = self.clock.now() if now is None else now
         window = Window(start=start, end=end, now=moment, known_at=moment if self.is_replay(moment) else None)
-        return self._found(parse_reference(reference), zones, window)
+        return self._reader.found(parse_reference(reference), zones, window)
 
     def opened(self, name: str) -> IntensitySource:
         """A source with the options of the settings; asks nobody.
@@ -207,74 +256,10 @@ class Grid:
             )
         return found
 
-    def _found(self, said: Reference, zones: Iterable[str], window: Window) -> Found:
-        """What the chain of each zone knows."""
-        series, lacking = {}, {}
-        for zone in dict.fromkeys(zones):
-            found = self._of_zone(said, zone, window)
-            if isinstance(found, str):
-                lacking[zone] = found
-            else:
-                series[zone] = found
-        return Found(series=series, lacking=lacking)
-
-    def _of_zone(self, said: Reference, zone: str, window: Window) -> IntensitySeries | str:
-        """What the chain of a zone knows, else why it knows nothing."""
-        parts: list[IntensitySeries] = []
-        missed: list[str] = []
-        notes: list[str] = []
-        left_h = window.hours_h
-        for name in said.chains.of(zone):
-            before_h = left_h
-            found, why = self._part(said, name, zone, window)
-            parts += found
-            left_h = window.unknown_h(parts)
-            if missed and left_h < before_h:
-                all_of_it = before_h - left_h >= window.hours_h
-                share = "" if all_of_it else f" for {before_h - left_h:.4g} of {window.hours_h:.4g} h"
-                notes.append(f"{name} stands in{share}, because {'; '.join(missed)}")
-            elif why and found:
-                notes.append(f"what {name} has is used, although {why}")
-            if left_h <= 0:
-                break
-            then = " that was known then" if window.known_at else ""
-            missed.append(why or f"{name} has nothing for {left_h:.4g} of {window.hours_h:.4g} h{then}")
-        if not parts:
-            return "; ".join(missed) or "no source is named for it"
-        if left_h > 0 and not said.alone:
-            notes.append(f"{left_h:.4g} of {window.hours_h:.4g} h are unknown: {'; '.join(missed)}")
-        whole = parts[0] if len(parts) == 1 else within(joined(parts), window.start, window.end) or parts[0]
-        return replace(whole, notes=(*notes, *whole.notes)) if notes else whole
-
-    def _part(self, said: Reference, name: str, zone: str, window: Window) -> tuple[list[IntensitySeries], str]:
-        """What one source knows, by rank, and what stands in its way."""
-        subject = Subject(source=name, zone=zone, basis=said.basis)
-        try:
-            source = self._open(said, name)
-            if source.card.local:
-                return [source.series(zone, said.basis, window.start, window.end)], ""
-        except NotCovered as exc:
-            return [], exc.message
-        except CredentialMissing as exc:  # what it said while it had its key is still there
-            return [] if self.keeper is None else self._kept(self.keeper, subject, window), exc.message
-        if self.keeper is None:
-            return [], f"{name} is not asked here"
-        found = self._kept(self.keeper, subject, window)
-        forecasts = window.looks_ahead and isinstance(source, ForecastSource)
-        trouble = self.keeper.trouble(subject, "forecast") if forecasts else ""
-        if not trouble and (not forecasts or window.lacks_past(found)):
-            trouble = self.keeper.trouble(subject, "history")
-        return found, trouble
-
-    def _kept(self, keeper: Keeper, subject: Subject, window: Window) -> list[IntensitySeries]:
-        """What was kept of a provider: the past, its forecast, and ours where that ends."""
-        first, last = window.past
-        past = keeper.history(subject, first, last, window.known_at) if first < last else None
-        if window.now is None or window.end <= window.now:
-            return [past] if past is not None else []
-        outlook = None if self.outlooks is None else self.outlooks.of(subject, window)
-        ahead = outlook.series if outlook is not None else keeper.forecast(subject, window.now, window.end)
-        return [part for part in (past, ahead) if part is not None]
+    @property
+    def _reader(self) -> Reader:
+        """Reads what is known, through the sources as they are opened now."""
+        return Reader(keeper=self.keeper, outlooks=self.outlooks, opened=self._open)
 
     def _ask(self, said: Reference, subject: Subject, window: Window, now: datetime) -> None:
         """Ask one provider for one zone, if it is one and its credentials are there."""
@@ -309,14 +294,10 @@ class Grid:
         """The options of a source: those of the settings, under those that were written down."""
         return {**self.options.get(name, {}), **said.options.get(name, {})}
 
-    def _newest(self) -> int:
-        """The newest year that the static tables have on the basis, or on any where they do not have it."""
-        return _newest_year(self.basis)
-
 
 @functools.cache
 def _newest_year(basis: Basis) -> int:
-    """The same, read once: the tables come with the program."""
+    """The newest year that the static tables have on a basis, or on any where they lack it; they never change."""
     rows = StaticTables().rows()
     years = [row.year for row in rows if row.basis == basis]
     return max(years or [row.year for row in rows])

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
+from scheduler.cluster_ports import Capacity
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.errors import ClusterRefused, InvalidInput, StoreError
 from scheduler.execution.lanes import Lanes
@@ -14,7 +15,7 @@ from scheduler.execution.lookout import Lookout, View
 from scheduler.execution.probes import FOR, Probes
 from scheduler.execution.sites import Claim, Sites, claim, coming, room
 from scheduler.execution.words import Words
-from scheduler.ports import Capacity, Clock
+from scheduler.ports import Clock
 from scheduler.records.rows import JobRow, JobState, SegmentRow
 from scheduler.records.store import Store
 

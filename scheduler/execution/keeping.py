@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ import numpy as np
 from scheduler.domain.errors import SourceUnavailable, UnusableAnswer
 from scheduler.domain.intensity import IntensitySeries
 from scheduler.domain.joining import within
-from scheduler.execution.freshness import Span, due, whole_hour
+from scheduler.execution.freshness import REVISABLE, Span, due, whole_hour
 from scheduler.execution.past_issues import PATIENCE_S, unasked
 from scheduler.execution.pauses import Pauses
 from scheduler.planning.forecasting.hourly import NEAREST_H
@@ -148,6 +148,10 @@ class Keeper:
         """Why the source could not be asked last, or what it refused; empty where nothing is wrong."""
         return self._pauses.trouble(subject, asked)
 
+    def out_of_reach(self, subject: Subject) -> str:
+        """Why the source is left alone because it was down or answered oddly; empty where it is not."""
+        return self._pauses.outage(subject, "history")
+
     def stamp(self) -> int:
         """A number that rises when something new was kept, by whichever process."""
         self._look()
@@ -182,8 +186,11 @@ class Keeper:
         checks = self._kept().checks(subject, "history")
         unsettled: list[Span] = []
         if start < now - _UNSETTLED_BACK / 4:
-            known = self.history(subject, max(start, now - _UNSETTLED_BACK), end)
-            unsettled = [(start, end)] if known is None else _unsettled(known, start, end)
+            known = self.history(subject, start, end)
+            since = max(start, now - _UNSETTLED_BACK)
+            moving = [(start, end)] if known is None else _unsettled(known, start, end)
+            unsettled = [(max(since, begins), ends) for begins, ends in moving if ends > since]
+            unsettled += [] if known is None else _said_once(known, checks)
         return due(start, end, checks=checks, unsettled=unsettled, now=now, refresh=self.refresh)
 
     def _keep(self, subject: Subject, asked: Asked, found: IntensitySeries, check: Check) -> None:
@@ -264,3 +271,14 @@ def _unsettled(series: IntensitySeries, start: datetime, end: datetime) -> list[
     ]
     outside = [span for span in ((start, series.start), (series.end, end)) if span[0] < span[1]]
     return [*outside, *gaps, *((piece.start, piece.end) for piece in series.origins if piece.kind != "observed")]
+
+
+def _said_once(series: IntensitySeries, checks: Iterable[Check]) -> list[Span]:
+    """The stretches that have not come the same in two retrievals far enough apart to be settled."""
+    return [
+        (max(piece.start, check.start), min(piece.end, check.end))
+        for piece in series.origins
+        for check in checks
+        if check.start < piece.end and check.end > piece.start
+        if piece.retrieved_at is not None and check.at - piece.retrieved_at < REVISABLE
+    ]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from scheduler.cluster_ports import Launch
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.job import Interruptible, Job
 from scheduler.execution.secret_files import SecretFiles
-from scheduler.ports import Launch
 from scheduler.problem.candidates import nodes_on, width_on
 from scheduler.records.rows import JobRow, SegmentRow
 from scheduler.records.state_folder import StateFolder
@@ -73,6 +73,7 @@ class Launcher:
             storage_uri=storage_uri(row.id, cluster),
             copy_every=interruption.every if interruption.save == "periodic" and interruption.every else _COPY_EVERY,
             copies=job.checkpoint.keep,
+            metered=not cluster.simulated,
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from scheduler.cluster_ports import Capacity, Observation
 from scheduler.domain.job import Interruptible, Job
 from scheduler.domain.placement import Segment
 from scheduler.execution.circuits import Circuits
@@ -18,7 +19,7 @@ from scheduler.execution.saves import SaveWatch
 from scheduler.execution.shifts import Shifts
 from scheduler.execution.sites import Site, Sites
 from scheduler.execution.transitions import TERMINAL, Situation
-from scheduler.ports import Capacity, Clock, Observation
+from scheduler.ports import Clock
 from scheduler.records.evidence import Outcome
 from scheduler.records.rows import JobRow, JobState, PlanRow, SegmentRow, StoredJob
 from scheduler.records.store import Store
@@ -182,6 +183,7 @@ class Lookout:
             stop_due=live.stop_asked_at is not None or (stop_at is not None and self.clock.now() >= stop_at),
             awaits_save=awaits,
             no_save=in_vain,
+            decision_due=self._decides(stored, live),
             restarted=answer.restarted,
             may_land=self.leases.may_land(live),
             pending_long=self.leases.pending_long(job, live),
@@ -218,11 +220,31 @@ class Lookout:
             return ahead.start
         judged = self._judged_at.get(plan.id, plan.made_at)
         ran = max((s.released_at for s in segments if s.released_at), default=judged)
-        if ran > judged or judged > now + _LOOK_AGAIN:  # a wall clock that went back makes no plan young
+        if ran > judged:
+            return now
+        look = self._by_age(job, plan, judged)
+        return ahead.start if ahead.start - look < _FROZEN else look
+
+    def _by_age(self, job: JobRow, plan: PlanRow, judged: datetime) -> datetime:
+        """When a plan that was judged then is to be looked at again: hourly, and when something has changed."""
+        now = self.clock.now()
+        if judged > now + _LOOK_AGAIN:  # a wall clock that went back makes no plan young
             return now
         concern = self.shifts.concern(job, plan)
-        look = judged + _LOOK_AGAIN if concern is None else min(judged + _LOOK_AGAIN, now + concern)
-        return ahead.start if ahead.start - look < _FROZEN else look
+        return judged + _LOOK_AGAIN if concern is None else min(judged + _LOOK_AGAIN, now + concern)
+
+    def _decides(self, stored: StoredJob, live: SegmentRow) -> bool:
+        """Whether a job that runs is to be asked whether it goes on, or what follows; not one that only runs on."""
+        job, plan, now = stored.job, stored.plan, self.clock.now()
+        pause = job.job.interruptible
+        if plan is None or pause is None or live.phase != "granted" or live.stop_asked_at is not None:
+            return False
+        if live.n > 1 and now - live.intended_at < pause.restart:
+            return False
+        judged = self._judged_at.get(plan.id)
+        if plan.next_decision is not None:
+            return plan.next_decision <= now and (judged is None or abs(now - judged) >= _LOOK_AGAIN)
+        return self._by_age(job, plan, max(judged or plan.made_at, live.intended_at)) <= now
 
     def kept(self, plan: PlanRow) -> None:
         """Note that a plan was looked at again and stays."""

@@ -16,6 +16,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from scheduler.domain.errors import CarbonschedError
+from scheduler.domain.units import G_PER_KG
 from scheduler.execution.health import Health
 from scheduler.ports import Clock
 from scheduler.records.store import Store
@@ -96,13 +97,13 @@ def _of_store(counts: Tally) -> Iterator[Metric]:
         ended.add_metric([name, end], number)
     yield ended
     emissions = GaugeMetricFamily(
-        "carbonsched_stated_emissions_kilograms",
+        "carbonsched_stated_emissions_grams",
         "CO2e of jobs by their newest statements, which a settlement may restate; bases are never to be added up.",
         labels=["project", "line", "status", "basis", "simulated"],
     )
     for key, mass_kg in sorted(counts.stated_kg.items()):
         labels = [key.project, key.line, key.status, key.basis, str(key.simulated).lower()]
-        emissions.add_metric(labels, mass_kg)
+        emissions.add_metric(labels, G_PER_KG * mass_kg)  # Prometheus' unit of mass
     yield emissions
 
 

@@ -84,6 +84,12 @@ class Pauses:
         found = self._of(subject, asked)
         return found[0].reason if found else ""
 
+    def outage(self, subject: Subject, asked: Asked) -> str:
+        """Why the source or the question is paused, a refusal apart; empty where neither is."""
+        with self._guard:
+            found = self._pauses.get(subject.source) or self._pauses.get((subject, asked))
+        return "" if found is None else found.reason
+
     def _of(self, subject: Subject, asked: Asked) -> list[_Pause]:
         """What holds a question up: the pause of its source, its own, its refusal."""
         question = (subject, asked)

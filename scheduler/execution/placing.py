@@ -13,35 +13,27 @@ from scheduler.domain.errors import Infeasible
 from scheduler.domain.intensity import IntensitySeries
 from scheduler.domain.job import Interruptible, Job
 from scheduler.domain.placement import Segment
+from scheduler.execution.going_on import GoesOn, decided_again, planned_again
 from scheduler.execution.grid import Grid
+from scheduler.execution.improving import improved
 from scheduler.execution.windows import Found
 from scheduler.planning.document import as_json
 from scheduler.planning.plan import NoPlan, Plan
-from scheduler.planning.planner import decides_again, make_plan
+from scheduler.planning.planner import Decided, decides_again, make_plan
 from scheduler.planning.situation import Situation
 from scheduler.ports import Policy
 from scheduler.problem.candidates import duration_on
-from scheduler.problem.feasible import violations
 from scheduler.problem.learnt import Learnt
 from scheduler.problem.limits import horizon
 from scheduler.problem.past import PAST
-from scheduler.problem.pricing import price
-from scheduler.problem.refit import refit
 from scheduler.records.evidence import Outcome
+from scheduler.records.homes import Homes
 from scheduler.records.rows import JobRow, SegmentRow
 
 _MARGIN_SHARE: Final = 0.02
 """Share of the time to the deadline that is kept free of plans. [-]"""
 _ALMOST_DONE: Final = 0.999
 """Most progress that is taken from a clock; only the training itself can say that it is done. [-]"""
-_HYSTERESIS_SHARE: Final = 0.02
-"""Least gain for which a feasible plan is replaced, as a share of its emissions [-]; this project's choice."""
-_HYSTERESIS_KG: Final = 0.05
-"""The same in absolute terms. [kg]"""
-_SOONER: Final = timedelta(minutes=10)
-"""An end that is earlier by more is worth a change that costs nothing."""
-_SAME_KG: Final = 1e-9
-"""Two sums of one cost differ by less. [kg]"""
 _LATE_ROOM: Final = timedelta(days=30)
 """How far ahead room is looked for, for a job that can no longer keep its deadline."""
 _LATE_POLICY: Final = "lowest-carbon-region"
@@ -49,11 +41,12 @@ _LATE_POLICY: Final = "lowest-carbon-region"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
-    """A plan as it is stored, and what there is to say about it."""
+    """A plan as it is stored, what there is to say about it, and whose word the job's home is."""
 
     plan: Plan
     document: Mapping[str, object]
     reason: str = ""
+    home_by: str = "job"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +55,7 @@ class PlanningPlacer:
 
     Args:
         default_slack: of a job that states neither deadline nor slack.
-        home: the operator's home for every job, None to follow the job.
+        home: the operator's home for every job, None to follow the job; homes: by project and date, before that one.
         least_margin: kept free before a deadline, or 2 % of the time to it where that is more.
         past_runs: what past runs of a job's name took, for one that states no duration.
         other: intensities on another basis, priced beside; allow_opposed: whether a job moves to where those oppose.
@@ -77,6 +70,7 @@ class PlanningPlacer:
     past_runs: Callable[[Job], Learnt | None] = field(default=lambda _job: None)
     other: Grid | None = None
     allow_opposed: bool = False
+    homes: Homes = field(default_factory=Homes)
 
     def submitted(
         self,
@@ -89,25 +83,35 @@ class PlanningPlacer:
     ) -> Placed:
         """The first plan of a job; `explain` has it say what binds it, which takes time.
 
+        A job that would keep its deadline on empty clusters, and does not beside what others hold, is admitted late:
+        as early as it can be through then, and flagged.
+
         Raises:
-            Infeasible: nothing keeps its deadline; the hint says what to relax.
+            Infeasible: nothing keeps its deadline on empty clusters either; the hint says what to relax.
         """
-        return self._plan(self._situation(job, reference, now=now, submitted_at=now, taken=taken), explain=explain)
+        situation = self._situation(job, reference, now=now, submitted_at=now, taken=taken)
+        try:
+            return self.planned(situation, explain=explain)
+        except Infeasible as exc:
+            if not taken:
+                raise
+            alone = self.planned(replace(situation, reservations=()))
+            placed = self._late(situation, exc.message)
+            flagged = {"deadline": alone.document["deadline"], "late_at_admission": True}
+            return replace(placed, document={**placed.document, **flagged})
 
     def place(self, row: JobRow, past: Sequence[SegmentRow], *, now: datetime, taken: Sequence[Segment]) -> Placed:
         """A plan for what is left of the job: anywhere it is allowed, as soon as it can, once it is late."""
-        situation = self._again(row, past, now=now, taken=taken)
+        situation = self.again(row, past, now=now, taken=taken)
         try:
-            return self._plan(situation)
+            return self.planned(situation)
         except Infeasible as exc:
-            job = row.job.model_copy(update={"deadline": now + _LATE_ROOM, "earliest_start": None})
-            placed = self._plan(replace(situation, job=job, until=None), policy=_LATE_POLICY)
-            return replace(placed, reason=f"late: {exc.message}")
+            return self._late(situation, exc.message)
 
     def lateness(self, row: JobRow, past: Sequence[SegmentRow], *, now: datetime, taken: Sequence[Segment]) -> str:
         """Why nothing that is left of the job can be done before its deadline; empty where it can."""
         try:
-            self._plan(self._again(row, past, now=now, taken=taken))
+            self.planned(self.again(row, past, now=now, taken=taken))
         except Infeasible as exc:
             return exc.message
         return ""
@@ -121,30 +125,41 @@ class PlanningPlacer:
         now: datetime,
         taken: Sequence[Segment],
     ) -> Placed | None:
-        """A plan to replace what is left of an older one, where that breaks a constraint or the gain is worth it.
+        """A plan to replace what is left of an older one, where `improved` says so or it breaks a constraint.
 
-        Notes:
-            A feasible incumbent is replaced where E_old - E_new > max(2 % of E_old, 0.05 kg), on the job's
-            objective; restarts, holds and transfers are in both prices. Also where the new plan costs no more and
-            ends over ten minutes earlier, as when room came free on a grid that does not vary. A policy without
-            forecast decides anew.
+        A policy without forecast decides anew.
         """
         if decides_again(self.policies.get(row.job.policy)):
             return self.place(row, past, now=now, taken=taken)
-        moments = [moment for stretch in ahead for moment in (stretch.start, stretch.end)]
-        situation = replace(self._again(row, past, now=now, taken=taken), moments=moments)
         try:
-            placed = self._plan(situation)
+            return improved(self.again(row, past, now=now, taken=taken), ahead, self.planned)
         except Infeasible:
             return self.place(row, past, now=now, taken=taken)
-        problem = placed.plan.assembled.problem
-        kept = refit(problem, ahead)
-        if kept is None or violations(problem, kept):
-            return placed
-        old = price(problem, kept).objective_kg(problem.objective)
-        new = placed.plan.chosen.prices["central"].objective_kg(problem.objective)
-        sooner = kept.finish - placed.plan.chosen.placement.finish > _SOONER and new - old <= _SAME_KG
-        return placed if sooner or old - new > max(_HYSTERESIS_SHARE * old, _HYSTERESIS_KG) else None
+
+    def going_on(
+        self,
+        row: JobRow,
+        past: Sequence[SegmentRow],
+        live: SegmentRow,
+        later: tuple[Segment, ...],
+        *,
+        now: datetime,
+        taken: Sequence[Segment],
+    ) -> GoesOn | None:
+        """What follows of a job that runs, by its policy now; None where what was planned stays.
+
+        Args:
+            row: the job, with the progress that it has now.
+            past: its segments that are over; live: the one that runs.
+            later: what was planned behind that.
+            now: the moment of decision.
+            taken: what others hold.
+        """
+        stopped = replace(live, phase="over", end="suspended")
+        situation = self.again(row, (*past, stopped), now=now, taken=taken)
+        if decides_again(self.policies.get(row.job.policy)):
+            return decided_again(situation, live, self.planned)
+        return planned_again(situation, live, later, self.planned)
 
     def whole(self, job: Job, segment: SegmentRow) -> timedelta | None:
         """One uninterrupted run of the job at the width and on the GPUs of a segment; None where nobody knows."""
@@ -170,7 +185,7 @@ class PlanningPlacer:
         spent = outcome.training[1] - pause.checkpoint - restart
         return min(_ALMOST_DONE, row.progress + max(timedelta(0), spent) / whole)
 
-    def _again(self, row: JobRow, past: Sequence[SegmentRow], *, now: datetime, taken: Sequence[Segment]) -> Situation:
+    def again(self, row: JobRow, past: Sequence[SegmentRow], *, now: datetime, taken: Sequence[Segment]) -> Situation:
         """The situation of what is left of a stored job."""
         saved = [segment for segment in past if segment.end == "suspended"]
         pairs = itertools.pairwise(saved)
@@ -180,7 +195,7 @@ class PlanningPlacer:
             self._situation(job, row.intensity, now=now, submitted_at=row.submitted_at, taken=taken),
             operator_home=row.counterfactual["home"],
             resumed_from=saved[-1].cluster if saved else None,
-            suspends_done=max(0, len(saved) - 1),
+            suspends_done=len(saved),
             moves_done=sum(before.cluster != after.cluster for before, after in pairs),
             progress=min(row.progress, _ALMOST_DONE),
         )
@@ -211,12 +226,18 @@ class PlanningPlacer:
             allow_opposed=self.allow_opposed,
             now=now,
             submitted_at=submitted_at,
-            operator_home=self.home,
+            operator_home=self.homes.of(job.project, submitted_at) or self.home,
             default_slack=self.default_slack,
             deadline_margin=margin,
             learnt=learnt,
             reservations=taken,
         )
+
+    def _home_by(self, job: Job, submitted_at: datetime) -> str:
+        """Whose word a job's home is."""
+        if self.homes.of(job.project, submitted_at) or self.home:
+            return "operator"
+        return "job" if job.home is not None else "the only cluster allowed"
 
     def _learnt(self, job: Job) -> Learnt | None:
         """What past runs took, for a job that states no duration."""
@@ -250,9 +271,26 @@ class PlanningPlacer:
         zones = [cluster.zone for cluster in self.clusters.values()]
         return self.grid.to_plan_on(reference, zones, now, until, now, at_no_price=blind or promised)
 
-    def _plan(self, situation: Situation, policy: str | None = None, *, explain: bool = False) -> Placed:
-        """A plan, and beside it the clusters as declared and how early a stop is asked for: both may change later."""
-        plan = make_plan(situation, self.policies, policy, explain=explain)
+    def planned(
+        self,
+        situation: Situation,
+        policy: str | None = None,
+        *,
+        explain: bool = False,
+        decided: Decided | None = None,
+    ) -> Placed:
+        """A plan, and beside it the clusters as declared and how early a stop is asked for: both may change later.
+
+        Args:
+            situation: what it is made from.
+            policy: stands in for the job's own.
+            explain: whether it says what binds it.
+            decided: what was decided already.
+
+        Raises:
+            Infeasible: there is none; the hint says what to relax.
+        """
+        plan = make_plan(situation, self.policies, policy, explain=explain, decided=decided)
         if isinstance(plan, NoPlan):
             raise Infeasible(plan.message, hint="; ".join(plan.relax) or "relax the job's constraints")
         pause = situation.job.interruptible or Interruptible()
@@ -260,8 +298,19 @@ class PlanningPlacer:
             name: cluster.model_dump(mode="json", exclude_defaults=True, exclude={"ray"})
             for name, cluster in self.clusters.items()
         }
-        beside = {"checkpoint_s": pause.checkpoint.total_seconds(), "clusters": declared}
-        return Placed(plan=plan, document={**as_json(plan), **beside})
+        beside = {
+            "checkpoint_s": pause.checkpoint.total_seconds(),
+            "clusters": declared,
+            "late_at_admission": False,
+        }
+        home_by = self._home_by(situation.job, situation.submitted_at or situation.now)
+        return Placed(plan=plan, document={**as_json(plan), **beside}, home_by=home_by)
+
+    def _late(self, situation: Situation, why: str) -> Placed:
+        """A plan for a job that can no longer keep its deadline: as soon as it can be through."""
+        job = situation.job.model_copy(update={"deadline": situation.now + _LATE_ROOM})
+        placed = self.planned(replace(situation, job=job, until=None), policy=_LATE_POLICY)
+        return replace(placed, reason=f"late: {why}")
 
 
 _HOUR: Final = timedelta(hours=1)

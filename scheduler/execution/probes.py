@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
+from scheduler.cluster_ports import Capacity
 from scheduler.domain.errors import ClusterRefused, ClusterUnreachable
 from scheduler.execution.lanes import Call, Lanes, Within
 from scheduler.execution.lookout import Lookout
-from scheduler.ports import Capacity, Clock
+from scheduler.ports import Clock
 
 FOR: Final = timedelta(seconds=2)
 """An answer serves whoever asks within this time."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from scheduler.cluster_ports import Observation, Storage
 from scheduler.domain.errors import ClusterRefused, ClusterUnreachable, StorageUnreachable
 from scheduler.execution.circuits import Circuits
 from scheduler.execution.harvest import Harvester
 from scheduler.execution.sites import Site
 from scheduler.execution.storage import storage_of
 from scheduler.execution.transitions import TERMINAL, Seen
-from scheduler.ports import Clock, Observation, Storage
+from scheduler.ports import Clock
 from scheduler.records.evidence import Outcome, Sample
 from scheduler.records.rows import JobRow, SegmentRow
 

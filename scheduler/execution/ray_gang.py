@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-from scheduler.ports import Launch
+from scheduler.cluster_ports import Launch
 
 LEADER_CPUS: Final = 0.1
 """Reserved for the process that leads the nodes: it waits, and prints what they print."""

@@ -20,16 +20,24 @@ from typing import Final, Self
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_fixed
 
+from scheduler.cluster_ports import Capacity, Launch, Observation
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.errors import ClusterRefused, ClusterUnreachable, InvalidInput, StoreError
-from scheduler.execution.agent import DRIVER_FILE, GANG_FILE, RANKS_FILE, SETTINGS_ENV
+from scheduler.execution.agent import (
+    DRIVER_FILE,
+    GANG_FILE,
+    METER_NODE,
+    METER_NODES,
+    RANKS_FILE,
+    SETTINGS_ENV,
+)
 from scheduler.execution.clock import SystemClock
 from scheduler.execution.ray_gang import LEADER_CPUS, ROOM_WITHIN, gang_order
 from scheduler.execution.ray_http import Answer, RayHttp
 from scheduler.execution.ray_package import AGENT_FOLDER, AGENT_PATH, bare_package
 from scheduler.execution.ray_token import resolve_token
 from scheduler.execution.ray_wire import JobAnswer, Logs, NodesAnswer, Submitted, Version
-from scheduler.ports import Capacity, Clock, Launch, Observation
+from scheduler.ports import Clock
 
 STOP_MARGIN: Final = timedelta(seconds=30)
 """How much later than the agent Ray kills: the agent needs it to kill what is left and to write the outcome."""
@@ -101,6 +109,10 @@ class RayRest:
     def version(self) -> str:
         """The version of the Ray that answers."""
         return self._version().ray_version
+
+    def metered(self) -> tuple[int, int]:
+        """On how many nodes that have GPUs these can be metered, and how many such nodes there are."""
+        return self._nodes().metered()
 
     def submit(self, launch: Launch) -> None:
         """Start it once: a second call with the same `sid` and metadata changes nothing."""
@@ -244,9 +256,18 @@ class RayRest:
             "storage": launch.storage_uri,
             "copy_every_s": launch.copy_every.total_seconds(),
             "copies": launch.copies,
+            "meter": _meter(launch),
+            "gpus": launch.gpus,
         }
         wait_s = math.ceil((launch.grace + STOP_MARGIN).total_seconds())
         return {**launch.env, SETTINGS_ENV: json.dumps(settings), "RAY_JOB_STOP_WAIT_TIME_S": str(wait_s)}
+
+
+def _meter(launch: Launch) -> str:
+    """Where the agent finds the GPUs that it is to meter."""
+    if not launch.metered:
+        return ""
+    return METER_NODES if launch.kind == "ray" or launch.nodes > 1 else METER_NODE
 
 
 def _kept(launch: Launch) -> list[str]:

@@ -10,8 +10,8 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from scheduler.cluster_ports import Capacity, JobStatus, Observation
 from scheduler.execution.redact import redacted
-from scheduler.ports import Capacity, JobStatus, Observation
 
 GPU: Final = "GPU"
 MARKER_SHARE: Final = 0.001
@@ -97,9 +97,10 @@ class _Raylet(BaseModel):
 
 
 class _Node(BaseModel):
-    """A node of the summary."""
+    """A node of the summary, and the GPUs that Ray itself sees there by NVML."""
 
     raylet: _Raylet
+    gpus: list[object] | None = None
 
 
 class _Summary(BaseModel):
@@ -143,6 +144,11 @@ class NodesAnswer(Wire):
             gpus_free=sum(free),
             free_by_node=tuple(free),
         )
+
+    def metered(self) -> tuple[int, int]:
+        """On how many nodes that have GPUs these are seen by NVML, and how many such nodes there are."""
+        nodes = [node for node in self.data.summary if node.raylet.state == "ALIVE" and node.raylet.total.get(GPU)]
+        return sum(len(node.gpus or ()) >= node.raylet.total[GPU] for node in nodes), len(nodes)
 
     def pin(self, gpu_model: str, gpus: int) -> dict[str, float]:
         """What to ask for besides `gpus`, so that a node of `gpu_model` is chosen; empty where none is marked."""

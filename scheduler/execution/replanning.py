@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from scheduler.domain.cluster import Cluster
 from scheduler.domain.errors import CarbonschedError
 from scheduler.domain.placement import Segment
+from scheduler.execution.going_on import GoesOn
 from scheduler.execution.lanes import Lanes, Within
 from scheduler.execution.lookout import Lookout, View
 from scheduler.execution.placing import Placed, PlanningPlacer
@@ -21,7 +23,7 @@ from scheduler.execution.sites import Sites, claim, usable
 from scheduler.ports import Clock
 from scheduler.problem.candidates import width_on
 from scheduler.records.reservations import Reservations
-from scheduler.records.rows import JobRow, JobState, SegmentRow, StoredJob
+from scheduler.records.rows import JobRow, JobState, PlanRow, SegmentRow, StoredJob
 from scheduler.records.store import Store
 from scheduler.records.transaction import Transaction
 
@@ -29,7 +31,7 @@ LANE: Final = "planning"
 _GRID_LANE: Final = "intensities"
 _AT_ONCE: Final = 16
 """So many jobs may wait for a plan in one pass; the others have their turn in the next ones."""
-_OTHERS_STAY: Final = timedelta(hours=1)
+OTHERS_STAY: Final = timedelta(hours=1)
 """How long a plan takes others to stay where they are; their jobs say no end."""
 _WEIGHED_WITHIN_S: Final = 5.0
 """A suspend that is due waits so long at most to hear whether it would cost the deadline. [s]"""
@@ -97,12 +99,73 @@ class Replanner:
         ahead = tuple(stretch for stretch in plan.placement.segments if stretch.start >= start)
         others = await self._taken_by_others(view.job)
         draft = await self._drafted(view.job.id, others, ahead)
-        if draft.placed is None:
+        if draft.placed is None or self._is_same(draft.placed, view, ahead):
             self.lookout.kept(plan)
             return False
-        why = draft.placed.reason or "planned again: the older plan is worse now"
-        if self._write(draft, draft.placed, None, why):
+        told = "its policy decided again" if plan.next_decision else "planned again: the older plan is worse now"
+        why = draft.placed.reason or told
+        plan_id = self._write(draft, draft.placed, None, why)
+        if plan_id is not None:
             self.lookout.shifts.room({stretch.cluster for stretch in ahead})
+            self.lookout.shifts.judged(plan_id)  # what it left itself is no news to it
+        return True
+
+    @staticmethod
+    def _is_same(placed: Placed, view: View, ahead: tuple[Segment, ...]) -> bool:
+        """Whether a plan says what the one before did, as of a job that is late anyway; a new decision is news."""
+        if placed.document.get("next_decision") is not None or placed.reason != view.job.reason:
+            return False
+        made = PlanRow(id=0, job_id=view.job.id, made_at=view.job.submitted_at, document=placed.document)
+        return made.placement.segments == ahead
+
+    async def going_on(self, view: View, live: SegmentRow, progress: float) -> bool:
+        """Plan anew what follows of a job that runs, and whether it goes on; whether anything was changed.
+
+        Args:
+            view: the job.
+            live: its run.
+            progress: how far it says it is. [-]
+        """
+        plan, now = view.plan, self.clock.now()
+        assert plan is not None, view.job.id  # noqa: S101  # what runs was planned
+        others = await self._taken_by_others(view.job)
+
+        def work() -> tuple[GoesOn | None, StoredJob, int]:
+            """Read, then plan."""
+            with self.store.reading() as tx:
+                revision, [stored] = tx.reservations_revision(), tx.stored([view.job.id])
+                taken = (*self._taken(tx, view.job.id, now), *others)
+            past = tuple(s for s in stored.segments if s.fence != live.fence)
+            row = replace(self._as_seen(stored.job, past), progress=progress)
+            later = tuple(s for s in plan.placement.segments if s.start >= live.planned_end)
+            try:
+                found = self.placer.going_on(row, past, live, later, now=now, taken=taken)
+            except CarbonschedError:
+                return None, stored, revision  # what cannot be planned now is no reason to do other than was planned
+            return found, stored, revision
+
+        self._waiting += 1
+        try:
+            found, stored, revision = await self.lanes.ask(LANE, work)
+        finally:
+            self._waiting -= 1
+        if found is None:
+            self.lookout.kept(plan)
+            return False
+        return self._write_run(_Draft(found.placed, stored, revision), found, live)
+
+    def _write_run(self, draft: _Draft, found: GoesOn, live: SegmentRow) -> bool:
+        """Write what follows of a run with the new end of that, together."""
+        why = "goes on" if found.covers and found.is_last else "planned again while it runs"
+        plan_id = self._write(draft, found.placed, None, why if found.covers else "pauses: its policy says so", found)
+        if plan_id is None:
+            return False
+        known = next(s.planned_end for s in draft.stored.segments if s.fence == live.fence)
+        if found.until > known:
+            self.lookout.shifts.less_room([live.cluster], found.until)
+        elif found.until < known:
+            self.lookout.shifts.room([live.cluster])
+        self.lookout.shifts.judged(plan_id)
         return True
 
     async def late_if_stopped(self, view: View, live: SegmentRow, progress: float) -> str:
@@ -171,20 +234,30 @@ class Replanner:
         finally:
             self._waiting -= 1
 
-    def _write(self, draft: _Draft, placed: Placed, state: JobState | None, why: str) -> bool:
-        """Write a plan, unless what it was made from has changed meanwhile: then it is made again. Whether it was."""
+    def _write(
+        self, draft: _Draft, placed: Placed, state: JobState | None, why: str, run: GoesOn | None = None
+    ) -> int | None:
+        """Write a plan, its id told; None where what it was made from has changed meanwhile: then it is made again.
+
+        With `run` it is of a job that runs, whose segment ends when that says and which stays as it is.
+        """
         before, now = draft.stored, self.clock.now()
         job_id = before.job.id
         with self.store.writing() as tx:
             [still] = tx.stored([job_id])
             same = replace(still, job=replace(still.job, reason=before.job.reason)) == before
             if not same or tx.reservations_revision() != draft.revision:
-                return False
+                return None
             plan_id = tx.add_plan(job_id, now, placed.document)
-            tx.set_job(job_id, state=state, reason=placed.reason)
+            if run is not None:
+                [live] = [segment.fence for segment in before.segments if segment.phase != "over"]
+                own = {"plan_id": plan_id} if run.covers else {}
+                tx.set_segment(live, planned_end=run.until, is_last=run.is_last, **own)
+            else:
+                tx.set_job(job_id, state=state, reason=placed.reason)
             tx.add_event(job_id, now, "planned", why)
         self.lookout.replaced(before.plan, plan_id)
-        return True
+        return plan_id
 
     def _taken(self, tx: Transaction, but: str, now: datetime) -> tuple[Segment, ...]:
         """What other jobs hold; read again only when that has changed. On the planning lane alone."""
@@ -202,18 +275,18 @@ class Replanner:
         now, taken = self.clock.now(), []
         shown = await self.probes.soon(self.sites.by_name)
         with self.store.reading() as tx:
-            own = {name: self._own(tx, name) for name in shown}
+            own = {name: own_gpus(tx, self.sites.named(name).cluster) for name in shown}
         for name, capacity in shown.items():
             cluster = self.sites.named(name).cluster
             # what does not answer is full: nothing can be sent there now, which its own jobs' waiting says already
             free = -own[name] if capacity is None else usable(capacity.free_by_node, claim(job.job, cluster))
             others = min(cluster.gpus, cluster.gpus - own[name] - free)
             if others > 0:
-                taken.append(Segment(cluster=name, start=now, end=now + _OTHERS_STAY, gpus=others))
+                taken.append(Segment(cluster=name, start=now, end=now + OTHERS_STAY, gpus=others))
         return tuple(taken)
 
-    def _own(self, tx: Transaction, name: str) -> int:
-        """What our own launches take of a cluster. [GPUs]"""
-        cluster = self.sites.named(name).cluster
-        there = [s for s in tx.open_segments() if s.cluster == name]
-        return sum(width_on(tx.job(s.job_id).job, cluster, s.gpus) for s in there)
+
+def own_gpus(tx: Transaction, cluster: Cluster) -> int:
+    """What our own launches take of a cluster. [GPUs]"""
+    there = [s for s in tx.open_segments() if s.cluster == cluster.name]
+    return sum(width_on(tx.job(s.job_id).job, cluster, s.gpus) for s in there)

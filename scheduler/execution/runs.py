@@ -133,6 +133,13 @@ class Runs:
         self.lookout.shifts.room({s.cluster for s in later if s.start >= segment.planned_end})
         return True
 
+    async def go_on(self, view: View, segment: SegmentRow) -> bool:
+        """Ask whether it goes on, and what follows; whether another step may follow at once."""
+        if self.replanner.busy or not await self.replanner.going_on(view, segment, self._progress(view, segment)):
+            return False
+        self._weighed.discard(segment.sid)  # another suspend than the one that was weighed
+        return True
+
     async def _danger(self, view: View, segment: SegmentRow) -> str:
         """Why a planned suspend would now cost the deadline; asked once a segment, as its run gets no shorter."""
         due = planned_stop(segment, view.job.job, view.plan)

@@ -52,6 +52,7 @@ class Shifts:
 
     clock: Clock
     _last: int = 0
+    _forecasts: int = 0
     _kept: deque[Shift] = field(default_factory=lambda: deque(maxlen=_KEPT))
     _judged: dict[int, tuple[int, float]] = field(default_factory=dict)
     _overran_s: dict[str, float] = field(default_factory=dict)
@@ -61,6 +62,11 @@ class Shifts:
     def last(self) -> int:
         """The number of the newest change."""
         return self._last
+
+    @property
+    def forecasts(self) -> int:
+        """How many new forecasts have come."""
+        return self._forecasts
 
     def room(self, clusters: Iterable[str]) -> None:
         """GPUs came free: a job ended early, was cancelled or held, or its plan moved away."""
@@ -90,6 +96,7 @@ class Shifts:
     def stamped(self, name: str, reference: Mapping[str, str], stamp: object) -> None:
         """What a source's forecast is known by; another one than the last time is news for the plans made from it."""
         if name in self._stamps and self._stamps[name] != stamp:
+            self._forecasts += 1
             self._add("forecast", reference=dict(reference))
         self._stamps[name] = stamp
 

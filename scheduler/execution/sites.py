@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from scheduler.cluster_ports import Capacity, Executor
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.errors import UnknownName
 from scheduler.domain.job import Job
-from scheduler.ports import Capacity, Executor
 from scheduler.problem.candidates import nodes_on, width_on
 
 

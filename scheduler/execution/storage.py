@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
+from scheduler.cluster_ports import Storage
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.errors import StorageUnreachable
 from scheduler.domain.job import Job
 from scheduler.execution.agent.carbonsched_fence_v1 import raise_to
 from scheduler.execution.agent.carbonsched_place_v1 import Place, place
 from scheduler.execution.launching import checkpoint_dir, storage_uri
-from scheduler.ports import Storage
 
 EXTRAS: Final = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
 """The extra that brings what reaches a scheme."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
 
-from scheduler.ports import JobStatus
+from scheduler.cluster_ports import JobStatus
 from scheduler.records.evidence import Outcome
 from scheduler.records.rows import JobState, Phase, Wanted
 
@@ -35,6 +35,7 @@ class Action(StrEnum):
     GRANT = "note that it runs"
     STOP = "ask to stop"
     EXPECT = "note when it will end, and plan others around it"
+    GO_ON = "ask whether it goes on, and what follows"
     RUN_ON = "let it run on, and plan others around it"
     CLOSE = "close by its outcome"
     CLOSE_UNSTARTED = "close: it never started"
@@ -57,6 +58,7 @@ class Situation:
         awaits_save: whether a stop is due that waits for the next checkpoint of a training that saves in its own time.
         no_save: whether the plan's stop has waited for that in vain.
         end_moved: whether what it says of its progress moves the end that others plan around.
+        decision_due: whether its policy decides again by now, or what its plan was made from has changed.
         restarted: whether the cluster is another than the one the intent was written for.
         may_land: whether a launch whose answer was lost may still reach the cluster.
         pending_long: whether it has been pending for longer than a start can take.
@@ -76,6 +78,7 @@ class Situation:
     awaits_save: bool = False
     no_save: bool = False
     end_moved: bool = False
+    decision_due: bool = False
     restarted: bool = False
     may_land: bool = False
     pending_long: bool = False
@@ -157,6 +160,11 @@ RULES: Final = (
         Action.STOP,
     ),
     Rule("runs, its end has moved", lambda s: s.seen == "running" and s.end_moved, Action.EXPECT),
+    Rule(
+        "runs, its policy decides again, or what follows is an hour old or older than what has changed since",
+        lambda s: s.seen == "running" and s.phase == "granted" and s.decision_due and s.wanted == "run",
+        Action.GO_ON,
+    ),
     Rule("alive", lambda s: s.seen in ("running", "pending"), Action.WAIT),
     Rule("over, outcome unread, lease has run out", lambda s: s.lease_over, Action.CLOSE_UNKNOWN),
     Rule("over, outcome unread", lambda s: s.seen in TERMINAL, Action.WAIT),

@@ -153,6 +153,11 @@ class FullEvidence(EvidenceFiles):
         self._room()
         EvidenceFiles.keep_samples(self, job_id, sid, raw)
 
+    def add_samples(self, job_id: str, sid: str, new: bytes) -> None:
+        """Keep them where there is room."""
+        self._room()
+        EvidenceFiles.add_samples(self, job_id, sid, new)
+
     def keep_outcome(self, job_id: str, sid: str, raw: bytes) -> Outcome:
         """Keep it where there is room."""
         self._room()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
-from scheduler.ports import Capacity, JobStatus, Launch, Observation
+from scheduler.cluster_ports import Capacity, JobStatus, Launch, Observation
 from scheduler.records.evidence import outcome_name
 from tests.chaos.faults import Faults
 from tests.chaos.simulated import SAVE_S, How, Training, World

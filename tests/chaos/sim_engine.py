@@ -12,6 +12,7 @@ from scheduler.domain.cluster import Cluster
 from scheduler.domain.job import Job
 from scheduler.domain.placement import Segment
 from scheduler.execution.engine import Engine
+from scheduler.execution.going_on import GoesOn
 from scheduler.execution.harvest import Harvester
 from scheduler.execution.launching import Launcher
 from scheduler.execution.lookout import Lookout
@@ -34,6 +35,7 @@ class RandomPlacer:
 
     rng: Random
     clusters: dict[str, Cluster]
+    clock: Clock
 
     def place(self, row: JobRow, past: list[SegmentRow], *, now: datetime, taken: tuple[Segment, ...]) -> Placed:
         """A plan for what is left."""
@@ -45,6 +47,24 @@ class RandomPlacer:
     ) -> Placed | None:
         """Another plan, now and then."""
         return self.place(row, past, now=now, taken=taken) if self.rng.random() < 0.2 else None
+
+    def going_on(self, row: JobRow, past: object, live: SegmentRow, later: object, **_more: object) -> GoesOn | None:
+        """Now and then a run that goes on, is cut short or pauses at once."""
+        now, left = self.clock.now(), max(timedelta(minutes=1), live.planned_end - self.clock.now())
+        if self.rng.random() < 0.7:
+            return None
+        covers = self.rng.random() < 0.5
+        document = self.document(row.job, row.progress, now + left if covers else now)
+        if covers:
+            rest = {
+                "cluster": live.cluster,
+                "start": now.isoformat(),
+                "end": (now + left).isoformat(),
+                "gpus": live.gpus,
+            }
+            document["placement"] = [rest, *document["placement"]]  # type: ignore[misc]  # a list in every document
+        placed = Placed(plan=None, document=document)  # type: ignore[arg-type]  # the engine stores the document only
+        return GoesOn(placed=placed, until=now + left if covers else now, is_last=False, covers=covers)
 
     def worked(self, row: JobRow, segment: SegmentRow, outcome: Outcome) -> float:
         """Progress by the clock. [-]"""

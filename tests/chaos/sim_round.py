@@ -162,7 +162,7 @@ def play(seed: int, folder: Path, *, jobs: int, passes: int) -> Played:
     world = World(clock)
     faults = Faults(rng=rng, clock=clock, lines={name: Line() for name in CLUSTERS})
     store = open_store(StateFolder(folder / "state"))
-    placer = RandomPlacer(rng=rng, clusters={name: declared(name) for name in CLUSTERS})
+    placer = RandomPlacer(rng=rng, clusters={name: declared(name) for name in CLUSTERS}, clock=clock)
     clusters: dict[str, SimCluster] = {}
     judge = Judge(world=world, store=store, clusters=clusters)
     for name in CLUSTERS:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
-from scheduler.ports import Launch
+from scheduler.cluster_ports import Launch
 from scheduler.records.evidence import PROTOCOL, outcome_name
 
 START: Final = datetime(2026, 3, 1, tzinfo=UTC)

@@ -37,7 +37,8 @@ def test_a_round_can_be_played_again(tmp_path: Path) -> None:
 def test_the_judge_sees_lost_and_mistaken_jobs_and_double_runs(tmp_path: Path) -> None:
     """One job still open, one called succeeded that never ran, one with two trainings at once."""
     world, store = World(SimClock(true_s=1000.0)), open_store(StateFolder(tmp_path))
-    placer = RandomPlacer(rng=Random(1), clusters={name: declared(name) for name in ("one", "two")})
+    both = {name: declared(name) for name in ("one", "two")}
+    placer = RandomPlacer(rng=Random(1), clusters=both, clock=SimClock())
     for number, state in enumerate((JobState.PLANNED, JobState.SUCCEEDED, JobState.CANCELLED)):
         row = replace(new_job(Random(1), number, tmp_path, START), state=state)
         world.storage[row.id] = Storage(None)

@@ -10,10 +10,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final, Protocol
 
+from scheduler.cluster_ports import Executor, Launch
 from scheduler.execution.dry_run import DryRun
 from scheduler.execution.ray_package import Snapshot
 from scheduler.execution.ray_rest import RayRest
-from scheduler.ports import Executor, Launch
 
 OBEDIENT: Final = """
 import os, signal, sys, time

@@ -10,18 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.cluster_ports import Capacity, JobStatus, Launch, Observation
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.errors import ClusterRefused, ClusterUnreachable
 from scheduler.domain.job import Job
 from scheduler.domain.placement import Placement, Segment
 from scheduler.execution.engine import Engine
+from scheduler.execution.going_on import GoesOn
 from scheduler.execution.harvest import Harvester
 from scheduler.execution.launching import Launcher
 from scheduler.execution.lookout import Lookout
 from scheduler.execution.placing import Placed
 from scheduler.execution.secret_files import SecretFiles
 from scheduler.execution.sites import Site, Sites
-from scheduler.ports import Capacity, JobStatus, Launch, Observation
 from scheduler.records.evidence import Outcome, outcome_name, samples_name
 from scheduler.records.evidence_files import EvidenceFiles
 from scheduler.records.rows import JobRow, JobState, SegmentRow
@@ -130,6 +131,8 @@ class FakePlacer:
     stamp: str = "first issue"
     late: str = ""
     weighed: list[float] = field(default_factory=list)
+    goes_on: list[Callable[[SegmentRow], GoesOn | None]] = field(default_factory=list)
+    runs: list[tuple[float, tuple[Segment, ...]]] = field(default_factory=list)
 
     def place(self, row: JobRow, past: list[SegmentRow], *, now: datetime, taken: tuple[Segment, ...]) -> Placed:
         """The next placement; what was taken is kept for the test."""
@@ -150,6 +153,13 @@ class FakePlacer:
         self.taken.append(taken)
         self.jobs.append(row.job)
         return None if self.improved is None else Placed(plan=None, document=document(self.improved))  # type: ignore[arg-type]  # as above
+
+    def going_on(
+        self, row: JobRow, past: object, live: SegmentRow, later: tuple[Segment, ...], **_more: object
+    ) -> GoesOn | None:
+        """What the test wrote for a job that runs, once; the same as before otherwise."""
+        self.runs.append((row.progress, later))
+        return self.goes_on.pop(0)(live) if self.goes_on else None
 
     def worked(self, row: JobRow, segment: SegmentRow, outcome: Outcome) -> float:
         """A third of the work each time."""

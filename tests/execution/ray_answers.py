@@ -9,8 +9,8 @@ from typing import cast
 import responses
 from responses import matchers
 
+from scheduler.cluster_ports import Launch
 from scheduler.execution.ray_package import bare_package
-from scheduler.ports import Launch
 
 URL = "http://127.0.0.1:8265"
 SID = "cs-7f3a-s1-a1"

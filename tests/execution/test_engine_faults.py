@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from scheduler.cluster_ports import Observation
 from scheduler.domain.placement import Placement
-from scheduler.ports import Observation
 from scheduler.records.evidence import outcome_name
 from scheduler.records.rows import JobState
 from tests.execution.engine_world import (

@@ -10,10 +10,10 @@ from threading import Event
 
 import pytest
 
+from scheduler.cluster_ports import Capacity, Observation
 from scheduler.domain.errors import ClusterUnreachable
 from scheduler.domain.placement import Placement
 from scheduler.execution.lanes import Threads
-from scheduler.ports import Capacity, Observation
 from scheduler.records.rows import JobState
 from tests.execution.engine_world import FIRST, START, NewWorld, World, document, stretch
 

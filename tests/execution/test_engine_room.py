@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from scheduler.cluster_ports import Capacity
 from scheduler.domain.job import Job
 from scheduler.domain.placement import Placement
 from scheduler.execution.sites import Claim, claim, coming, room, usable
-from scheduler.ports import Capacity
 from scheduler.records.rows import JobState
 from tests.execution.engine_world import (
     FIRST,

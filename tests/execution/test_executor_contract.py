@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from scheduler.cluster_ports import Executor, Launch
 from scheduler.domain.errors import ClusterRefused
 from scheduler.execution.clock import SystemClock
 from scheduler.execution.dry_run import DryRun
-from scheduler.ports import Executor, Launch
 from scheduler.records.evidence import Outcome, outcome_name, parse_outcome, parse_samples, samples_name
 from tests.execution.clusters import Bench, DryBench, Launches, RayBench, metadata
 from tests.execution.conftest import Until

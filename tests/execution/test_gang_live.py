@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.cluster_ports import Launch
 from scheduler.execution.local_ray import LocalRay
 from scheduler.execution.ray_package import Snapshot, snapshot
 from scheduler.execution.ray_rest import RayRest
-from scheduler.ports import Launch
 from scheduler.records.evidence import Outcome, outcome_name, parse_outcome
 from tests.execution.agent_node import alive
 from tests.execution.clusters import Launches

@@ -108,12 +108,12 @@ def test_emissions_are_those_of_each_jobs_newest_statement(metrics: Metrics) -> 
                 ),
             )  # fmt: skip
     assert {
-        "average dynamic false settled": 9.0,
-        "average embodied false settled": 1.0,
-        "marginal dynamic true settled": 1.0,
-        "marginal embodied true settled": 0.5,
+        "average dynamic false settled": 9000.0,
+        "average embodied false settled": 1000.0,
+        "marginal dynamic true settled": 1000.0,
+        "marginal embodied true settled": 500.0,
     } == {
-        name.removeprefix("stated_emissions_kilograms").strip(): value
+        name.removeprefix("stated_emissions_grams").strip(): value
         for name, value in told(metrics).items()
         if name.startswith("stated_emissions")
     }

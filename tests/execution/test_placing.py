@@ -120,6 +120,19 @@ def test_a_late_job_waits_for_room_where_there_is_none(placer: PlanningPlacer, r
     assert spans(placed.plan.chosen.placement.segments)[0][1] == 25
 
 
+@pytest.mark.parametrize(("limit", "suspends"), [(1, 0), (2, 1)])
+def test_suspends_that_were_count_towards_their_limit(
+    placer: PlanningPlacer, reference: dict[str, str], limit: int, suspends: int
+) -> None:
+    """It was suspended once: of two suspends one is left, of one none."""
+    rates = [(400, 20 if hour in {6, 7, 12, 13} else 400) for hour in range(48)]
+    rows = [f"{format_instant(START + hour * HOUR)},{fr},{qc}" for hour, (fr, qc) in enumerate(rates)]
+    Path(reference["path"]).write_text("\n".join(["utc,FR,CA-QC", *rows]) + "\n")
+    row = stored(reference, progress=1 / 5, duration="5h", interruptible={"max_suspends": limit})
+    placed = placer.place(row, [ran("qc", "suspended")], now=START + 4 * HOUR, taken=())
+    assert suspends == placed.plan.chosen.placement.suspends
+
+
 def test_an_impossible_job_is_refused_at_submission(placer: PlanningPlacer, reference: dict[str, str]) -> None:
     """Nothing is promised that cannot be kept."""
     job = stored(reference, deadline="2h").job

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 import requests
 
+from scheduler.cluster_ports import Launch
 from scheduler.domain.errors import ClusterRefused, ClusterUnreachable
 from scheduler.execution.local_ray import LocalRay
 from scheduler.execution.ray_http import RayHttp
 from scheduler.execution.ray_rest import RayRest
-from scheduler.ports import Launch
 from scheduler.records.evidence import outcome_name, parse_outcome, parse_samples, samples_name
 from tests.execution.clusters import Launches
 from tests.execution.conftest import Until

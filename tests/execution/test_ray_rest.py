@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import responses
 
+from scheduler.cluster_ports import JobStatus, Observation
 from scheduler.domain.errors import ClusterUnreachable, InvalidInput
 from scheduler.execution.ray_rest import RayRest
-from scheduler.ports import JobStatus, Observation
 from tests.execution.ray_answers import (
     META,
     SID,

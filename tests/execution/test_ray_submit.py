@@ -36,7 +36,7 @@ def test_a_submission_is_sent_to_the_letter(executor: RayRest, answers: response
     settings = {
         "sid": SID, "command": "python train.py", "checkpoint_dir": "/mnt/ck/7f3a", "fence": 12, "grace_s": 90.5,
         "sample_every_s": 30.0, "progress": 0.25, "lease_s": 900.0, "keep": ["WANDB_API_KEY"],
-        "storage": "", "copy_every_s": 600.0, "copies": 1,
+        "storage": "", "copy_every_s": 600.0, "copies": 1, "meter": "", "gpus": 4,
     }  # fmt: skip
     sent = {
         "submission_id": SID,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from scheduler.cluster_ports import Capacity
 from scheduler.execution.ray_wire import JobAnswer, NodesAnswer, Version
-from scheduler.ports import Capacity
 
 FREE = "0.0/8.0 A100\n0.0/4.0 CPU\n0.0/8.0 GPU\n0B/22.99GiB memory\n0B/100.00MiB object_store_memory"
 JOB = "3.0/8.0 A100\n0.0/4.0 CPU\n3.0/8.0 GPU\n0B/22.99GiB memory"
@@ -45,6 +45,23 @@ def test_nodes_that_are_gone_or_have_no_gpu_do_not_count() -> None:
     """Ray lists them all the same."""
     assert () == nodes(FREE, state="DEAD").capacity(VERSION).free_by_node
     assert () == nodes("0.0/4.0 CPU", gpus=0).capacity(VERSION).free_by_node
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [([8, 8], (2, 2)), ([8, 0], (1, 2)), ([None, 7], (0, 2)), ([], (0, 0))],
+)
+def test_nodes_whose_gpus_nvml_tells_of_can_be_metered(seen: list[int | None], expected: tuple[int, int]) -> None:
+    """Ray asks NVML itself and lists what it sees; declared GPUs are not among it."""
+    summary = [
+        {"raylet": {"nodeId": f"n{i}", "state": "ALIVE", "resourcesTotal": {"GPU": 8.0}},
+         "gpus": None if count is None else [{"uuid": f"GPU-{k}"} for k in range(count)]}
+        for i, count in enumerate(seen)
+    ]  # fmt: skip
+    gone = {"raylet": {"nodeId": "x", "state": "DEAD", "resourcesTotal": {"GPU": 8.0}}, "gpus": []}
+    bare = {"raylet": {"nodeId": "y", "state": "ALIVE", "resourcesTotal": {"CPU": 8.0}}}
+    said = {"data": {"summary": [*summary, gone, bare], "nodeLogicalResources": {}}}
+    assert expected == NodesAnswer.model_validate(said).metered()
 
 
 def test_it_is_known_when_every_node_has_told_its_use() -> None:

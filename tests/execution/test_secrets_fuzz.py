@@ -16,13 +16,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scheduler.cluster_ports import Launch
 from scheduler.domain.cluster import RayAddress
 from scheduler.domain.errors import CarbonschedError
 from scheduler.execution.ray_http import RayHttp
 from scheduler.execution.ray_rest import RayRest
 from scheduler.execution.ray_wire import JobAnswer
 from scheduler.execution.redact import MARK, redacted
-from scheduler.ports import Launch
 from scheduler.records.rows import FINAL, JobState
 from tests.execution.engine_world import FIRST, HOUR, START, NewWorld, stretch
 from tests.execution.ray_answers import LAUNCH, FastClock

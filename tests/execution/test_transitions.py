@@ -68,6 +68,10 @@ CASES = {
         Action.STOP,
     ),
     "runs, its end has moved": (replace(LIVE, end_moved=True), Action.EXPECT),
+    "runs, its policy decides again, or what follows is an hour old or older than what has changed since": (
+        replace(LIVE, decision_due=True),
+        Action.GO_ON,
+    ),
     "alive": (replace(LIVE, stop_sent=True, stop_due=True), Action.WAIT),
     "over, outcome unread, lease has run out": (replace(LIVE, seen="failed", lease_over=True), Action.CLOSE_UNKNOWN),
     "over, outcome unread": (replace(LIVE, seen="stopped"), Action.WAIT),
@@ -87,13 +91,14 @@ def test_each_row_of_the_table_decides_its_case(rule: object) -> None:
     phase=st.sampled_from([None, "intended", "granted"]),
     seen=st.sampled_from(["absent", "pending", "running", "stopped", "succeeded", "failed", "unreachable"]),
     outcome=st.sampled_from([None, OUTCOME]),
-    flags=st.tuples(*[st.booleans()] * 10),
+    flags=st.tuples(*[st.booleans()] * 11),
 )
 def test_every_situation_has_a_step(
     *, state: JobState, wanted: str, phase: str | None, seen: str, outcome: Outcome | None, flags: tuple[bool, ...]
 ) -> None:
     """No situation falls through, and a segment that may live is never closed as unknown before its lease is over."""
-    stop_sent, start_due, stop_due, never_ran, lease_over, restarted, pending_long, awaits_save, no_save, moved = flags
+    stop_sent, start_due, stop_due, never_ran, lease_over, restarted, pending_long, awaits_save, no_save = flags[:9]
+    moved, decides = flags[9:]
     action, _ = decide(
         Situation(
             state=state,
@@ -110,6 +115,7 @@ def test_every_situation_has_a_step(
             awaits_save=awaits_save,
             no_save=no_save,
             end_moved=moved,
+            decision_due=decides,
             lease_over=lease_over and seen in ("stopped", "succeeded", "failed", "absent"),
         )
     )
