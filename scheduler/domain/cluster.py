@@ -14,6 +14,7 @@ from scheduler.domain.file_model import Duration, Figure, FileModel
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 Zone = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,}([_-][A-Z0-9]+)*$")]
 PausedNodes = Literal["held", "idle", "off", "backfilled"]
+Tenure = Literal["owned", "leased", "cloud", "granted"]
 
 DEFAULT_PUE = Estimate(low=1.2, central=1.5, high=1.8)
 """Used, and flagged, where a cluster states no PUE: Uptime Institute surveys put the industry mean near
@@ -33,6 +34,9 @@ class Node(FileModel):
     """One server without its GPUs."""
 
     gpus: int = Field(ge=1, description="GPUs in the node")
+    cpus: float | None = Field(
+        default=None, gt=0, description="CPUs in the node; a job that takes more of them than of the GPUs carries more"
+    )
     host_w: Figure = Field(description="power without the GPUs while a job runs [W]")
     idle_w: Figure = Field(description="power without the GPUs when idle [W]")
     embodied_kg: Figure = Field(description="emissions of making it, GPUs apart [kg CO2e]")
@@ -82,6 +86,13 @@ class RayAddress(FileModel):
     python: str = Field(default="python3", description="Python command on the cluster's nodes that runs the agent")
 
 
+class Market(FileModel):
+    """Electricity as the operator buys it, for the market-based figure beside the location-based one; nowhere else."""
+
+    g_per_kwh: float = Field(ge=0, allow_inf_nan=False, description="factor of the contract [g/kWh]")
+    certificate: str = Field(min_length=1, description="what proves it: the contract, or the certificates' registry")
+
+
 class Cluster(FileModel):
     """One cluster file."""
 
@@ -94,12 +105,15 @@ class Cluster(FileModel):
     simulated: bool = Field(default=False, description="declared hardware that is not there; never in real totals")
     gpu: Gpu
     node: Node
+    head_w: Figure | None = Field(default=None, description="power of head and login nodes, which run no job [W]")
     lifetime_years: Figure = Field(default=Estimate(low=4, central=6, high=6), description="useful life [years]")
     lifetime_use: Figure = Field(default=Estimate.exactly(0.85), description="share of its life allocated [-]")
     pue: Figure | None = Field(default=None, description="facility over IT energy [-], default 1.5 [1.2, 1.8], flagged")
     paused_nodes: PausedNodes = Field(default="held", description="what happens to nodes that a job leaves")
     storage: Annotated[tuple[Disk, ...], Strict(False)] = Field(default=(), description="jobs save on the first")  # noqa: FBT003  # the library's only form
     ray: RayAddress | None = Field(default=None, description="how to reach it; not needed to plan")
+    tenure: Tenure | None = Field(default=None, description="whose it is, which decides the scope of its emissions")
+    market: Market | None = Field(default=None, description="the operator's own electricity contract, for scope 2")
     price_gpu_h: float | None = Field(default=None, ge=0, description="price of a GPU-hour; recorded, not acted on yet")
     calendar: object = Field(default=None, description="opening hours; recorded, not acted on yet")
     walltime: Duration | None = Field(default=None, description="longest job; recorded, not acted on yet")

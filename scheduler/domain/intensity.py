@@ -103,6 +103,7 @@ class IntensitySeries:
     notes: tuple[str, ...] = ()
     end: datetime = field(init=False)
     _sums: Sums | None = field(init=False, repr=False, default=None)
+    _percentiles: dict[tuple[int, int, float, Level], float] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Freeze the arrays and refuse what cannot be an intensity."""
@@ -185,10 +186,41 @@ class IntensitySeries:
             return float("nan")
         return float(self.g_per_kwh[(moment - self.start) // self.step])
 
-    def at_level(self, level: Level) -> Floats:
-        """Each interval at one end of its range: the source's own, or `UNSTATED_RANGE` where it states none. [g/kWh]"""
+    def at_level(self, level: Level, part: slice = slice(None)) -> Floats:
+        """Each interval at one end of its range: the source's own, or `UNSTATED_RANGE` where it states none. [g/kWh]
+
+        Args:
+            level: the end.
+            part: the intervals that are wanted, by their numbers; all of them unless it says otherwise.
+        """
         if level == "central":
-            return self.g_per_kwh
+            return self.g_per_kwh[part]
         stated, factor = (self.low, 1 - UNSTATED_RANGE) if level == "low" else (self.high, 1 + UNSTATED_RANGE)
-        assumed: Floats = self.g_per_kwh * np.float64(factor)
-        return assumed if stated is None else np.where(np.isnan(stated), assumed, stated)
+        assumed: Floats = self.g_per_kwh[part] * np.float64(factor)
+        return assumed if stated is None else np.where(np.isnan(stated[part]), assumed, stated[part])
+
+    def month_percentile(self, moment: datetime, percentile: float, level: Level) -> float:
+        """A percentile of the intervals of the month of `moment` that are known, else of all; NaN of nothing. [g/kWh]
+
+        Args:
+            moment: an instant of the month, aware.
+            percentile: which one. [%]
+            level: end of the range of each interval.
+
+        Notes:
+            The first call of a month sorts it; each later one is a look-up.
+        """
+        key = (moment.year, moment.month, percentile, level)
+        if key not in self._percentiles:
+            self._percentiles[key] = self._percentile(moment, percentile, level)
+        return self._percentiles[key]
+
+    def _percentile(self, moment: datetime, percentile: float, level: Level) -> float:
+        """The same, worked out."""
+        first = np.datetime64(self.start.replace(tzinfo=None), "us")
+        starts = first + np.arange(len(self)) * np.timedelta64(self.step, "us")
+        values = self.at_level(level)
+        known = ~np.isnan(values)
+        same = known & (starts.astype("datetime64[M]") == np.datetime64(moment.replace(tzinfo=None), "M"))
+        chosen = values[same if same.any() else known]
+        return float(np.percentile(chosen, percentile)) if chosen.size else float("nan")

@@ -1,7 +1,8 @@
 """A backup: one tar with a copy of the database, the evidence and the packages, made while a scheduler runs.
 
-The database is copied first: evidence and packages are only ever added to, so whatever it names is there later.
-The manifest comes last, with a digest of each file, so that an archive that was cut off is known as such.
+The chains are copied first, for they may lag behind the database and never be ahead of it; then that, for evidence and
+packages are only ever added to, so whatever it names is there later. The manifest comes last, with a digest of each
+file, so that an archive that was cut off is known as such.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import re
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from io import BytesIO
@@ -27,7 +28,7 @@ from scheduler.records.state_folder import StateFolder
 MANIFEST: Final = "manifest.json"
 DATABASE: Final = "carbonsched.db"
 _PART: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
-MEMBER: Final = re.compile(rf"{re.escape(DATABASE)}|evidence/{_PART}/{_PART}|packages/{_PART}")
+MEMBER: Final = re.compile(rf"{re.escape(DATABASE)}|evidence/{_PART}/{_PART}|(?:packages|chains|ledger)/{_PART}")
 """What an archive may hold besides its manifest: nothing that leads out of the state folder."""
 
 
@@ -75,24 +76,35 @@ def write_backup(folder: StateFolder, target: Path, *, made_at: datetime, made_b
         tarfile.open(part, "w") as tar,
     ):
         archive = _Archive(tar)
+        chained = [
+            _copied(name, path, Path(scratch))
+            for name, path in _files(folder, {folder.chains: "*", folder.ledger: "*"})
+        ]
         copy = Path(scratch) / DATABASE
         copy_database(folder.database, copy)
         problems = problems_in(copy)
         if problems:
             raise StoreError(f"the store {folder.database} is damaged: {problems[0]}", hint="carbonsched doctor")
         archive.add(DATABASE, copy)
-        for name, path in _files(folder):
+        for name, path in (*chained, *_files(folder, {folder.all_evidence: "*/*", folder.packages: "*"})):
             archive.add(name, path)
         archive.close(Manifest(made_at=format_instant(made_at), made_by=made_by, files=archive.listed))
     return Backup(files=len(archive.listed), size_bytes=target.stat().st_size)
 
 
-def _files(folder: StateFolder) -> Iterator[tuple[str, Path]]:
-    """Evidence and packages, by their names in the archive; what is still being written has another form of name."""
-    for path in sorted([*folder.all_evidence.glob("*/*"), *folder.packages.glob("*")]):
+def _files(folder: StateFolder, patterns: Mapping[Path, str]) -> Iterator[tuple[str, Path]]:
+    """The files of some folders, by their names in the archive; one being written has another form of name."""
+    for path in sorted(path for root, pattern in patterns.items() for path in root.glob(pattern)):
         name = path.relative_to(folder.root).as_posix()
         if MEMBER.fullmatch(name) and path.is_file() and not path.is_symlink():
             yield name, path
+
+
+def _copied(name: str, path: Path, scratch: Path) -> tuple[str, Path]:
+    """A file as it stands now, copied to where nothing is added to it."""
+    copy = scratch / name.replace("/", "-")
+    copy.write_bytes(path.read_bytes())
+    return name, copy
 
 
 @dataclass(slots=True)

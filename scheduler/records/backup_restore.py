@@ -81,7 +81,7 @@ def restore_backup(folder: StateFolder, archive: Path, *, replace: bool, now: da
 def _is_used(folder: StateFolder) -> bool:
     """Whether the folder holds anything that a restore would hide."""
     held = folder.database.exists() and folder.database.stat().st_size > 0
-    return held or any(path.exists() and any(path.iterdir()) for path in (folder.all_evidence, folder.packages))
+    return held or any(path.exists() and any(path.iterdir()) for path in folder.kept)
 
 
 def _unpack(archive: Path, staged: Path) -> Manifest:
@@ -166,13 +166,13 @@ def _swap(folder: StateFolder, staged: Path, now: datetime) -> Path | None:
     used = _is_used(folder)
     _close_for_all(folder.database)
     beside = [folder.database.with_name(folder.database.name + suffix) for suffix in ("", "-wal", "-shm")]
-    old = [path for path in (*beside, folder.all_evidence, folder.packages) if path.exists()]
+    old = [path for path in (*beside, *folder.kept) if path.exists()]
     aside.mkdir(mode=0o700)
     for path in old:
         path.rename(aside / path.name)
     if not used:
         shutil.rmtree(aside)
-    for path in (folder.all_evidence, folder.packages, folder.database):
+    for path in (*folder.kept, folder.database):
         if (staged / path.name).exists():
             (staged / path.name).rename(path)
     folder.prepare()

@@ -10,7 +10,16 @@ from typing import Final
 from scheduler.domain.errors import InvalidInput
 from scheduler.records.backup_copy import whole_file
 from scheduler.records.bundle_lines import Line, Record, line_from, lines_of, record_from, text_of
+from scheduler.records.bundle_statements import (
+    ISSUE,
+    issue_lines,
+    parted,
+    statement_lines,
+    take_issues,
+    take_statements,
+)
 from scheduler.records.rows import FINAL
+from scheduler.records.shadows import SHADOW, shadow_lines, take_shadows
 from scheduler.records.state_folder import StateFolder
 from scheduler.records.store import Store
 from scheduler.records.transaction import Transaction
@@ -28,12 +37,15 @@ class Imported:
 
 
 def export_lines(store: Store) -> Iterator[str]:
-    """The header, then the lines of every job that has ended, in order of submission, as they stand in one instant."""
+    """The header, the issues of periods, then the lines of every job that has ended, as they stand in one instant."""
     with store.reading() as tx:
         yield text_of(HEADER)
+        yield from map(text_of, issue_lines(tx))
         for row in tx.jobs():
             if row.state in FINAL:
                 yield from map(text_of, lines_of(tx, store.folder, row))
+                yield from map(text_of, statement_lines(tx, row.id))
+                yield from map(text_of, shadow_lines(tx, row.id))
 
 
 def import_lines(store: Store, lines: Iterable[str]) -> Imported:
@@ -58,21 +70,28 @@ def _merged(tx: Transaction, folder: StateFolder, lines: Iterable[str], written:
     added = known = 0
     there = {row.id: row for row in tx.jobs()}
     for job_id, group in _grouped(lines):
+        if group[0]["record"] == ISSUE:
+            take_issues(tx, group)
+            continue
+        beside = [line for line in group if line["record"] == SHADOW]
+        record, statements = parted([line for line in group if line["record"] != SHADOW])
         if job_id not in there:
-            _add(tx, folder, record_from(group), written)
+            add_record(tx, folder, record_from(record), written)
             added += 1
-        elif group == lines_of(tx, folder, there[job_id]):
+        elif record == lines_of(tx, folder, there[job_id]):
             known += 1
         else:
             raise InvalidInput(
                 f"the job {job_id} is in the store already, and differs; nothing was imported",
                 hint="import into another state folder (CARBONSCHED_STATE_DIR)",
             )
+        take_statements(tx, job_id, statements)
+        take_shadows(tx, beside)
     return Imported(added=added, known=known)
 
 
 def _grouped(lines: Iterable[str]) -> Iterator[tuple[str, list[Line]]]:
-    """The lines of each job, which stand together, its own first."""
+    """The lines of each job, which stand together, its own first; those of periods before the first one."""
     numbered = enumerate(lines, 1)
     _, first = next(numbered, (1, ""))
     header = line_from(first, what="line 1")
@@ -85,7 +104,9 @@ def _grouped(lines: Iterable[str]) -> Iterator[tuple[str, list[Line]]]:
     seen: set[object] = set()
     for number, text in numbered:
         line = line_from(text, what=f"line {number}")
-        if line["record"] == "job":
+        if line["record"] == ISSUE and not seen:
+            yield "", [line]
+        elif line["record"] == "job":
             if line.get("id") in seen:
                 raise InvalidInput(f"line {number}: the job {line.get('id')!r} comes twice", hint="drop one of them")
             if group:
@@ -100,14 +121,24 @@ def _grouped(lines: Iterable[str]) -> Iterator[tuple[str, list[Line]]]:
         yield str(group[0].get("id")), group
 
 
-def _add(tx: Transaction, folder: StateFolder, record: Record, written: list[Path]) -> None:
+def add_record(tx: Transaction, folder: StateFolder, record: Record, written: list[Path]) -> None:
     """Store a record under numbers of this store; every new file of evidence is noted in `written`."""
+    add_rows(tx, record)
+    _add_evidence(folder, record, written)
+
+
+def add_rows(tx: Transaction, record: Record) -> None:
+    """Store what a record says of a job, its evidence apart."""
     tx.add_job(record.job)
     ids = [tx.add_plan(record.job.id, plan.made_at, plan.document) for plan in record.plans]
     for segment in record.segments:
         tx.add_segment(replace(segment, plan_id=ids[segment.plan_id - 1]))
     for event in record.events:
         tx.add_event(record.job.id, event.at, event.kind, event.text)
+
+
+def _add_evidence(folder: StateFolder, record: Record, written: list[Path]) -> None:
+    """Keep the evidence of a record; what is there already has to be the same."""
     for name, content in record.evidence.items():
         path = folder.evidence(record.job.id) / name
         if path.exists():

@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from scheduler.domain.errors import InvalidInput
-from scheduler.records.evidence import outcome_name, samples_name
+from scheduler.records.evidence import outcome_name, received_name, samples_name
 from scheduler.records.rows import FINAL, EventRow, JobRow, PlanRow, SegmentRow
 from scheduler.records.state_folder import StateFolder
 from scheduler.records.transaction import Transaction
@@ -52,22 +52,38 @@ def lines_of(tx: Transaction, folder: StateFolder, row: JobRow) -> list[Line]:
     """The lines of a stored job, the same in every store that holds it."""
     plans, segments = tx.plans(row.id), tx.segments(row.id)
     place = {plan.id: n for n, plan in enumerate(plans, 1)}
-    job = _JOBS.dump_python(row, mode="json", exclude={"job"})
-    job["job"] = row.job.model_dump(mode="json", exclude_defaults=True, exclude=_PRIVATE)
-    lines: list[Line] = [{"record": "job", **job}]
-    lines += [{"record": "plan", **_PLANS.dump_python(plan, mode="json", exclude={"id"})} for plan in plans]
-    for segment in segments:
-        values = _SEGMENTS.dump_python(segment, mode="json", exclude={"fence"})
-        lines.append({"record": "segment", **values, "plan_id": place[segment.plan_id]})
-    for event in tx.events(row.id):
-        values = _EVENTS.dump_python(event, mode="json")
-        lines.append({"record": "event", "job_id": row.id, **values})
+    lines = [job_line(row), *map(plan_line, plans)]
+    lines += [segment_line(segment, place[segment.plan_id]) for segment in segments]
+    lines += [event_line(row.id, event) for event in tx.events(row.id)]
     for name in _evidence_names(segments):
         path = folder.evidence(row.id) / name
         if path.exists():
             text = path.read_bytes().decode(errors=_ESCAPED)
             lines.append({"record": "evidence", "job_id": row.id, "name": name, "text": text})
     return lines
+
+
+def job_line(row: JobRow) -> Line:
+    """The line of a job itself, without what may hold a password."""
+    job = _JOBS.dump_python(row, mode="json", exclude={"job"})
+    job["job"] = row.job.model_dump(mode="json", exclude_defaults=True, exclude=_PRIVATE)
+    return {"record": "job", **job}
+
+
+def plan_line(plan: PlanRow) -> Line:
+    """The line of a plan, without its number in this store."""
+    return {"record": "plan", **_PLANS.dump_python(plan, mode="json", exclude={"id"})}
+
+
+def segment_line(segment: SegmentRow, plan: int) -> Line:
+    """The line of a segment, its plan by its place among the job's."""
+    values = _SEGMENTS.dump_python(segment, mode="json", exclude={"fence"})
+    return {"record": "segment", **values, "plan_id": plan}
+
+
+def event_line(job_id: str, event: EventRow) -> Line:
+    """The line of an event."""
+    return {"record": "event", "job_id": job_id, **_EVENTS.dump_python(event, mode="json")}
 
 
 def text_of(line: Mapping[str, object]) -> str:
@@ -86,8 +102,12 @@ def line_from(text: str, *, what: str) -> Line:
     return data
 
 
-def record_from(lines: Iterable[Line]) -> Record:
+def record_from(lines: Iterable[Line], *, ended: bool = True) -> Record:
     """The record that the lines of one job say.
+
+    Args:
+        lines: all of them.
+        ended: whether one that has not ended is refused.
 
     Raises:
         InvalidInput: they do not fit together, or the job had not ended.
@@ -107,7 +127,7 @@ def record_from(lines: Iterable[Line]) -> Record:
     events = tuple(_made(_EVENTS, EventRow, _without_job(line), what) for line in by_kind["event"])
     if not _ID.fullmatch(job.id) or not all(_SID.fullmatch(segment.sid) for segment in segments):
         raise InvalidInput(f"{what}: an id is none of carbonsched's", hint="the file was changed by hand")
-    if job.state not in FINAL or any(segment.phase != "over" for segment in segments):
+    if ended and (job.state not in FINAL or any(segment.phase != "over" for segment in segments)):
         raise InvalidInput(f"{what} has not ended: it cannot be imported", hint="move it with backup and restore")
     if not plans or not all(0 < segment.plan_id <= len(plans) for segment in segments):
         raise InvalidInput(f"{what}: a segment names no plan of it", hint="the file was changed by hand")
@@ -116,9 +136,10 @@ def record_from(lines: Iterable[Line]) -> Record:
 
 
 def _evidence_names(segments: Iterable[SegmentRow]) -> Iterator[str]:
-    """The files that the agents of the segments write, their logs apart."""
+    """The files that the agents of the segments write, their logs apart, and when samples reached us."""
     for segment in segments:
         yield samples_name(segment.sid)
+        yield received_name(segment.sid)
         yield outcome_name(segment.sid)
 
 

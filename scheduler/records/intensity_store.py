@@ -66,6 +66,13 @@ class KeptIntensities:
         with self.store.reading() as tx:
             return _history(tx, subject, start, end, known_at)
 
+    def vintages(
+        self, subject: Subject, start: datetime, end: datetime, *, known_at: datetime | None = None
+    ) -> Sequence[IntensitySeries]:
+        """Every stretch that is no forecast and touches the interval, whole and as it was said, the newest first."""
+        with self.store.reading() as tx:
+            return _vintages(tx, subject, start, end, known_at)
+
     def forecasts(
         self,
         subject: Subject,
@@ -110,14 +117,21 @@ def _history(
     tx: Transaction, subject: Subject, start: datetime, end: datetime, known_at: datetime | None
 ) -> IntensitySeries | None:
     """The newest figures that are no forecast."""
+    rows = _vintages(tx, subject, start, end, known_at)
+    touching = [part for row in rows if (part := within(row, start, end)) is not None]
+    return joined(touching, gaps_too=True) if touching else None
+
+
+def _vintages(
+    tx: Transaction, subject: Subject, start: datetime, end: datetime, known_at: datetime | None
+) -> list[IntensitySeries]:
+    """The rows that are no forecast, the newest first."""
     table = schema.intensity
     conditions = [table.c.kind != "forecast"]
     if known_at is not None:
         conditions.append(table.c.retrieved_at <= format_instant(known_at))
     order = (table.c.retrieved_at.desc(), table.c.id.desc())
-    rows = _rows(tx, subject, start, end, conditions=conditions, order=order)
-    touching = [part for row in rows if (part := within(row, start, end)) is not None]
-    return joined(touching, gaps_too=True) if touching else None
+    return _rows(tx, subject, start, end, conditions=conditions, order=order)
 
 
 def _same_issue(tx: Transaction, subject: Subject, part: IntensitySeries) -> IntensitySeries | None:

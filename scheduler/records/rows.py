@@ -165,6 +165,31 @@ class SegmentRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FleetRow:
+    """What the waiting jobs of a policy that are planned together come to.
+
+    Args:
+        policy: its name; at: when they were planned.
+        jobs: how many; 0 for none.
+        cost_kg: of all their plans, by their objectives; None where some hour has no intensity. [kg]
+        bound_kg: what no feasible plans cost less than; None there too, and where there was no time to prove any. [kg]
+    """
+
+    policy: str
+    at: datetime
+    jobs: int
+    cost_kg: float | None
+    bound_kg: float | None
+
+    @property
+    def gap_pct(self) -> float | None:
+        """How far the cost may lie over the least there is, of the bound; None where that is not known. [%]"""
+        if self.cost_kg is None or self.bound_kg is None or self.bound_kg <= 0:
+            return None
+        return 100 * max(0.0, self.cost_kg - self.bound_kg) / self.bound_kg
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredJob:
     """A job with all that the loop needs of it: its binding plan, and its segments, oldest first."""
 
@@ -236,6 +261,11 @@ def job_event_from_row(row: Row) -> JobEvent:
     """The event that a row of the store holds, with its number and its job."""
     at = parse_instant(row["at"])
     return JobEvent(id=row["id"], job_id=row["job_id"], at=at, kind=row["kind"], text=row["text"])
+
+
+def fleet_from_row(row: Row) -> FleetRow:
+    """The fleet that a row of the store holds."""
+    return FleetRow(**{**row, "at": parse_instant(row["at"])})
 
 
 def to_column(value: object) -> object:

@@ -10,7 +10,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-REVISION: Final = "0003"
+REVISION: Final = "0006"
 """What the tables below are: the last step of `migrations/versions`. Four digits, so that they compare."""
 FIRST: Final = "0001"
 """The first revision, which kept its number in a table of its own, before Alembic's."""
@@ -106,6 +106,27 @@ scheduler = sa.Table(
     sa.Column("pass_at", sa.Text, nullable=False),
 )
 
+fleet = sa.Table(
+    "fleet",
+    metadata,
+    sa.Column("policy", sa.Text, primary_key=True),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("jobs", sa.Integer, nullable=False),
+    sa.Column("cost_kg", sa.Float),
+    sa.Column("bound_kg", sa.Float),
+)
+
+shadow = sa.Table(
+    "shadow",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("job_id", sa.Text, sa.ForeignKey("job.id"), nullable=False),
+    sa.Column("policy", sa.Text, nullable=False),
+    sa.Column("made_at", sa.Text, nullable=False),
+    sa.Column("document", sa.Text, nullable=False),
+    sa.UniqueConstraint("job_id", "policy"),
+)
+
 intensity = sa.Table(
     "intensity",
     metadata,
@@ -147,6 +168,39 @@ intensity_check = sa.Table(
     sa.Column("end", sa.Text, nullable=False),
     sa.Column("at", sa.Text, nullable=False),
     sa.Index("ix_intensity_check_subject", "source", "zone", "basis", "asked"),
+)
+
+statement = sa.Table(
+    "statement",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("job_id", sa.Text, sa.ForeignKey("job.id"), nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("as_of", sa.Text, nullable=False),
+    sa.Column("made_at", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("cause", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("figures", sa.Text, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.UniqueConstraint("job_id", "number"),
+)
+
+period_issue = sa.Table(
+    "period_issue",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("period", sa.Text, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("since", sa.Text, nullable=False),
+    sa.Column("until", sa.Text, nullable=False),
+    sa.Column("time_zone", sa.Text, nullable=False),
+    sa.Column("made_at", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("cause", sa.Text, nullable=False),
+    sa.Column("figures", sa.Text, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.UniqueConstraint("period", "number"),
 )
 
 

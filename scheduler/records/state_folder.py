@@ -61,6 +61,30 @@ class StateFolder:
         """What the agents of a job wrote, as it was read."""
         return self.all_evidence / job_id
 
+    @property
+    def chains(self) -> Path:
+        """What happened to each job, chained by hashes."""
+        return self.root / "chains"
+
+    def chain(self, job_id: str) -> Path:
+        """The chain of one job."""
+        return self.chains / f"{job_id}.jsonl"
+
+    @property
+    def ledger(self) -> Path:
+        """What is over all jobs' chains: their heads, the seals of these, and the secret that blinds."""
+        return self.root / "ledger"
+
+    @property
+    def kept(self) -> tuple[Path, ...]:
+        """The folders that a backup holds, besides the database."""
+        return self.all_evidence, self.packages, self.chains, self.ledger
+
+    @property
+    def chains_lock(self) -> Path:
+        """The file whose lock is held while a chain is added to."""
+        return self.root / "chains.lock"
+
     def before_upgrade(self, revision: str, n: int) -> Path:
         """The n-th copy of the database that was made before its tables were brought up from `revision`."""
         return self.root / f"carbonsched.db.before-upgrade-{revision}{f'-{n}' if n > 1 else ''}"

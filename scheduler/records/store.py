@@ -6,8 +6,9 @@ commands at once queue up instead of overwriting each other.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -26,12 +27,22 @@ BUSY_S: Final = 30.0
 """How long a command waits for another's transaction before it gives up. [s]"""
 
 
+_log = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True, slots=True)
 class Store:
-    """An open store in a prepared state folder."""
+    """An open store in a prepared state folder.
+
+    Args:
+        folder: where it lies.
+        engine: its database.
+        chained: whether what is written is chained; not in a copy that is only looked at.
+    """
 
     folder: StateFolder
     engine: sa.Engine
+    chained: bool = True
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
@@ -41,25 +52,43 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
-        """A transaction that holds the write lock from its first line; an error undoes all of it."""
+        """A transaction that holds the write lock from its first line; an error undoes all of it.
+
+        The chains follow once it is written: they may lag behind the store, and never say what it does not.
+        """
         with (
             translated(self.folder.database),
             self.engine.connect().execution_options(immediate=True) as connection,
             connection.begin(),
         ):
-            yield Transaction(connection)
+            written = Transaction(connection)
+            yield written
+        if written.touched and self.chained:
+            try:
+                self.follow(written.touched)
+            except StoreError as exc:  # what was written is written, and must not look as if it were not
+                _log.warning("the chains of %s lag behind: %s", ", ".join(sorted(written.touched)), exc.message)
+
+    def follow(self, job_ids: Iterable[str] | None = None) -> dict[str, str]:
+        """Bring the chains of some jobs, or of all, up to what the store says; what stood in the way, by job."""
+        from scheduler.records.chain_files import Chains  # noqa: PLC0415  # its models take time, and readers need none
+
+        with self.reading() as tx:
+            chosen = [row.id for row in tx.jobs()] if job_ids is None else sorted(job_ids)
+            return Chains(self.folder).follow(tx, chosen)
 
     def close(self) -> None:
         """Let go of the file."""
         self.engine.dispose()
 
 
-def open_store(folder: StateFolder, *, busy_s: float = BUSY_S) -> Store:
+def open_store(folder: StateFolder, *, busy_s: float = BUSY_S, chained: bool = True) -> Store:
     """The store in `folder`, made if it is not there, brought up to date if an older carbonsched wrote it.
 
     Args:
         folder: where it lies.
         busy_s: how long a writer waits for another one at most. [s]
+        chained: whether what is written is chained.
 
     Raises:
         StoreError: the folder or the file cannot be used, or a newer carbonsched wrote it.
@@ -72,7 +101,7 @@ def open_store(folder: StateFolder, *, busy_s: float = BUSY_S) -> Store:
     )
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
-    store = Store(folder, engine)
+    store = Store(folder, engine, chained)
     with store.reading() as tx:  # so that only the first opening of all ever waits for a writer
         found = _revision(tx, folder)
     if found is None:

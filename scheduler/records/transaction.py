@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -16,6 +16,7 @@ from scheduler.records import schema
 from scheduler.records.rows import (
     FINAL,
     EventRow,
+    FleetRow,
     JobEvent,
     JobMark,
     JobRow,
@@ -26,6 +27,7 @@ from scheduler.records.rows import (
     StoredJob,
     Wanted,
     event_from_row,
+    fleet_from_row,
     job_event_from_row,
     job_from_row,
     plan_from_row,
@@ -40,11 +42,36 @@ _NO_ROOM_CHANGED: Final = (
 """Kinds of events after which every job holds as much of the clusters as before; all others may have changed that."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What the store remembers of one job that accounts are made from.
+
+    Args:
+        plans: the first, the newest, and all that a segment was launched by; oldest first.
+        segments: oldest first.
+        cancelling: whether it was ever stopped by a person's cancel.
+    """
+
+    plans: tuple[PlanRow, ...]
+    segments: tuple[SegmentRow, ...]
+    cancelling: bool
+
+    def used(self, plan: PlanRow) -> bool:
+        """Whether a segment was launched by the plan."""
+        return any(segment.plan_id == plan.id for segment in self.segments)
+
+
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """Reads and writes that happen together or not at all."""
+    """Reads and writes that happen together or not at all.
+
+    Args:
+        connection: to the store.
+        touched: the jobs of which something was written that their chains are to hold.
+    """
 
     connection: sa.Connection
+    touched: set[str] = field(default_factory=set)
 
     # Jobs
 
@@ -71,6 +98,7 @@ class Transaction:
             "counterfactual": json.dumps(dict(row.counterfactual)),
         }
         self.connection.execute(schema.job.insert().values(values))
+        self.touched.add(row.id)
 
     def job(self, prefix: str) -> JobRow:
         """The job of that id, else the one whose id begins with `prefix` or whose name it is, where only one does."""
@@ -192,12 +220,15 @@ class Transaction:
             "interruptions": interruptions, "finished_at": finished_at,
         }  # fmt: skip
         self._update(schema.job, job_id, given)
+        if state in FINAL:
+            self.touched.add(job_id)
 
     # Plans
 
     def add_plan(self, job_id: str, made_at: datetime, document: Mapping[str, object]) -> int:
         """Store a plan; the newest one binds. Returns its id."""
         values = {"job_id": job_id, "made_at": to_column(made_at), "document": json.dumps(document)}
+        self.touched.add(job_id)
         return self._insert(schema.plan, values)
 
     def plans(self, job_id: str) -> list[PlanRow]:
@@ -215,21 +246,54 @@ class Transaction:
         rows = self.connection.execute(schema.plan.select().where(schema.plan.c.id.in_(newest))).mappings()
         return {row["job_id"]: plan_from_row(row) for row in rows}
 
+    def pasts(self, job_ids: Sequence[str]) -> dict[str, Past]:
+        """What accounts are made from, of each job, by three queries for all of them."""
+        plan, segment, event = schema.plan.c, schema.segment.c, schema.event.c
+        ends = (sa.func.min, sa.func.max)
+        wanted = [sa.select(end(plan.id)).where(plan.job_id.in_(job_ids)).group_by(plan.job_id) for end in ends]
+        used = sa.select(segment.plan_id).where(segment.job_id.in_(job_ids))
+        query = schema.plan.select().where(plan.id.in_(sa.union(*wanted, used))).order_by(plan.id)
+        plans: dict[str, list[PlanRow]] = {job_id: [] for job_id in job_ids}
+        for row in self.connection.execute(query).mappings():
+            plans[row["job_id"]].append(plan_from_row(row))
+        segments: dict[str, list[SegmentRow]] = {job_id: [] for job_id in job_ids}
+        for found in self._segments(segment.job_id.in_(job_ids)):
+            segments[found.job_id].append(found)
+        stopped = sa.select(event.job_id).where(event.job_id.in_(job_ids) & (event.kind == JobState.CANCELLING.value))
+        cancelling = set(self.connection.execute(stopped).scalars())
+        return {
+            job_id: Past(plans=tuple(plans[job_id]), segments=tuple(segments[job_id]), cancelling=job_id in cancelling)
+            for job_id in job_ids
+        }
+
     # Segments
 
     def add_segment(self, row: SegmentRow) -> SegmentRow:
         """Write the intent to run a segment; the store gives it its fence."""
         values = {name: to_column(getattr(row, name)) for name in _SEGMENT if name != "fence"}
+        self.touched.add(row.job_id)
         fence = self._insert(schema.segment, values)
         return self._segments(schema.segment.c.fence == fence)[0]
 
     def set_segment(self, fence: int, **given: object) -> None:
         """Change what is given of a segment."""
         self._update(schema.segment, fence, given)
+        if given.keys() & {"phase", "granted_at"}:
+            self.touched.update(segment.job_id for segment in self._segments(schema.segment.c.fence == fence))
 
     def segments(self, job_id: str) -> list[SegmentRow]:
         """The segments of a job, oldest first."""
         return self._segments(schema.segment.c.job_id == job_id)
+
+    def on_nodes_of(self, job_id: str) -> set[str]:
+        """The jobs that were ever on a node that a job was on."""
+        mine, theirs = schema.segment.alias(), schema.segment.alias()
+        query = (
+            sa.select(theirs.c.job_id)
+            .join(mine, (theirs.c.node_id == mine.c.node_id) & (theirs.c.cluster == mine.c.cluster))
+            .where((mine.c.job_id == job_id) & (mine.c.node_id != "") & (theirs.c.job_id != job_id))
+        )
+        return set(self.connection.execute(query).scalars())
 
     def open_segments(self) -> list[SegmentRow]:
         """Segments that may be on a cluster."""
@@ -276,6 +340,19 @@ class Transaction:
         """When the loop last ended a pass; None before its first."""
         found = self.connection.execute(sa.select(schema.scheduler.c.pass_at)).scalar()
         return None if found is None else parse_instant(found)
+
+    def set_fleet(self, row: FleetRow) -> None:
+        """Say what the jobs of a policy that are planned together come to, in the place of the last time."""
+        self.connection.execute(schema.fleet.delete().where(schema.fleet.c.policy == row.policy))
+        if row.jobs:
+            names = ("policy", "at", "jobs", "cost_kg", "bound_kg")
+            values = {name: to_column(getattr(row, name)) for name in names}
+            self.connection.execute(schema.fleet.insert().values(values))
+
+    def fleets(self) -> list[FleetRow]:
+        """What the jobs that are planned together came to the last time, by policy."""
+        query = schema.fleet.select().order_by(schema.fleet.c.policy)
+        return [fleet_from_row(row) for row in self.connection.execute(query).mappings()]
 
     def _insert(self, table: sa.Table, values: Mapping[str, object]) -> int:
         """Add a row; the number that the store gave it."""

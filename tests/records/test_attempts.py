@@ -9,18 +9,36 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.records.attempts import Attempt, EndedBy, attempt
+from scheduler.records.energy import EnergyCurve
 from scheduler.records.evidence import Outcome, Sample
+from scheduler.records.received import Received
 from scheduler.records.rows import SegmentEnd, SegmentRow
 from tests.records.cases import at, make_cluster, make_outcome, make_segment
+from tests.records.curves import make_curve
 
 HERE = make_cluster()
 
 
 def of(
-    segment: SegmentRow, outcome: Outcome | None = None, samples: tuple[Sample, ...] = (), *, now_h: float = 5
+    segment: SegmentRow,
+    outcome: Outcome | None = None,
+    samples: tuple[Sample, ...] = (),
+    *,
+    now_h: float = 5,
+    energy: EnergyCurve | None = None,
+    received: Received | None = None,
 ) -> Attempt | None:
     """The attempt of a segment on the cluster that all of these tests use."""
-    return attempt(segment, outcome, samples, cluster=HERE, checkpoint=timedelta(minutes=6), now=at(now_h))
+    return attempt(
+        segment,
+        outcome,
+        samples,
+        cluster=HERE,
+        checkpoint=timedelta(minutes=6),
+        now=at(now_h),
+        energy=energy,
+        received=received,
+    )
 
 
 def sample(hour: float, n: int = 0) -> Sample:
@@ -154,6 +172,40 @@ def test_a_suspend_is_the_plans_only_when_it_was_due(
     made = of(make_segment(end="suspended", is_last=is_last, stop_asked_at=asked))
     assert made is not None
     assert (ended_by, cut, True) == (made.ended_by, made.cut, made.paused)
+
+
+@pytest.mark.parametrize(("began_h", "lies_h"), [(0.1, 0.1), (-3.0, 0.0), (7.0, 0.5)])
+def test_what_was_metered_is_laid_inside_the_reservation(began_h: float, lies_h: float) -> None:
+    """A clock that is off moves a curve by as little as will do, and drops none of it."""
+    made = of(make_segment(), make_outcome(), energy=make_curve(began_h, [(1.5, 3.2)]))
+    assert made is not None
+    assert made.energy is not None
+    assert at(lies_h) == made.energy.start
+    assert 4.8 == pytest.approx(made.energy.gpu_kwh[-1])
+
+
+def test_a_meter_that_went_on_after_the_release_widens_the_reservation() -> None:
+    """GPUs that were seen to draw for the job were the job's."""
+    made = of(make_segment(), make_outcome(), energy=make_curve(0, [(2.5, 3.2)]))
+    assert made is not None
+    assert (at(0), at(2.5)) == made.reserved
+
+
+def test_a_clock_that_is_off_is_corrected_by_what_reached_us_and_said() -> None:
+    """Three hours behind: it cannot have begun before it was asked for."""
+    received = Received(not_before=at(0.2), not_after=at(0.3))
+    made = of(make_segment(), make_outcome(-2.9, -1.2), received=received)
+    assert made is not None
+    assert at(0.2) <= made.ran[0] <= at(0.3)
+    (note,) = made.notes
+    assert "min behind ours: corrected by when it was seen to run" in note
+
+
+def test_a_clock_that_is_off_by_minutes_is_believed() -> None:
+    """Under five minutes nothing is corrected, nor said."""
+    made = of(make_segment(), make_outcome(0.1, 1.8), received=Received(not_before=at(0.15), not_after=at(0.2)))
+    assert made is not None
+    assert (at(0.1), ()) == (made.ran[0], made.notes)
 
 
 @given(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -11,15 +12,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intensity_sources.static_tables import StaticTables
-from scheduler.domain.basis import DEFAULT_BASIS
+from scheduler.domain.basis import DEFAULT_BASIS, Basis
 from scheduler.domain.cluster import Cluster
+from scheduler.domain.instant import hours_between
 from scheduler.domain.intensity import IntensitySeries
 from scheduler.domain.job import Job
 from scheduler.records.attempts import Attempt
-from scheduler.records.difference import DRAWS, RESOLUTION, SEED, Difference, difference
+from scheduler.records.difference import (
+    DRAWS,
+    RESOLUTION,
+    SEED,
+    Difference,
+    Draws,
+    difference,
+    total_difference,
+)
+from scheduler.records.energy import EnergyCurve
 from scheduler.records.exposure import AGAINST_COUNTERFACTUAL, AGAINST_REAL
-from scheduler.records.terms import Factor, Sign, Term, terms_of
-from tests.records.cases import make_cluster, make_job, make_series, run
+from scheduler.records.factors import Factor
+from scheduler.records.terms import Sign, Term, terms_of
+from tests.records.cases import T0, make_cluster, make_job, make_series, run
 
 FRANCE = make_cluster()
 QUEBEC = make_cluster("quebec", "CA-QC")
@@ -50,7 +62,14 @@ def total_kg(terms: Sequence[Term]) -> float:
 def test_only_dynamic_energy_and_its_facility_share_enter_for_a_run_in_one_piece() -> None:
     """Idle, embodied, and the boot and teardown that home would have had as well stay out."""
     terms = side(-1, run(FRANCE, 1, 2, reserved=(0, 4)))
-    assert [8 * 0.412 * 400 * 1.2 / 1000] == pytest.approx([term.kg for term in terms])
+    assert [8 * 0.075 * 400 * 1.2 / 1000, 8 * 0.337 * 400 * 1.2 / 1000] == pytest.approx([term.kg for term in terms])
+
+
+def test_what_the_infrastructure_wasted_enters_whole() -> None:
+    """Its boot and its hours in vain are on the real side; one boot of the job is on neither."""
+    lost = run(QUEBEC, 1, 2, reserved=(0, 3), ended_by="infrastructure")
+    terms = side(-1, lost, run(QUEBEC, 5, 6, reserved=(4, 7)))
+    assert 8 * 1.2 * 50 * (0.412 * 2 + 0.188 * 2) / 1000 == pytest.approx(total_kg(terms))
 
 
 def test_boots_after_a_cut_enter_in_full() -> None:
@@ -82,14 +101,18 @@ def test_copies_enter_with_half_of_them_at_each_end() -> None:
     stayed = side(-1, run(FRANCE, 0, 1, ended_by="plan"), run(QUEBEC, 1, 2))
     assert 100 * 0.01 * (400 / 2 + 50 / 2) / 1000 == pytest.approx(total_kg(moved) - total_kg(stayed))
     names = {factor.name for term in moved[-2:] for factor in term.factors}
-    assert {"energy of transfers", "intensity of FR by table.csv", "intensity of CA-QC by table.csv"} == names
+    assert {
+        "energy of transfers",
+        "intensity of FR by table.csv in 2024",
+        "intensity of CA-QC by table.csv in 2024",
+    } == names
 
 
 def test_data_that_home_would_have_needed_are_on_both_sides() -> None:
     """Where the data lie counts for home as it does for anywhere else."""
     job = make_job(data={"size_gb": 100, "at": "quebec"})
     assert 100 * 0.01 * 150 / 2 == pytest.approx(
-        1000 * total_kg(side(1, run(FRANCE, 0, 1), job=job, data_at=QUEBEC)[1:])
+        1000 * total_kg(side(1, run(FRANCE, 0, 1), job=job, data_at=QUEBEC)[2:])
     )
 
 
@@ -98,10 +121,73 @@ def test_a_pue_is_drawn_within_its_stated_range_and_never_under_one() -> None:
     stated = make_cluster("stated", pue={"low": 1.1, "central": 1.25, "high": 1.5})
     bare = make_cluster("bare", pue=1.0)
     factors = {factor.name: factor for term in side(-1, run(stated, 0, 1), run(bare, 1, 2)) for factor in term.factors}
-    assert Factor(name="PUE of stated", low=0.88, high=1.2, floor=0.8) == factors["PUE of stated"]
-    assert Factor(name="PUE of bare", low=0.9, high=1.1, floor=1.0) == factors["PUE of bare"]
-    assert Factor(name="energy of A100", low=0.7, high=1.3) == factors["energy of A100"]
-    assert Factor(name="intensity of FR by table.csv", low=0.85, high=1.15) == factors["intensity of FR by table.csv"]
+    for made in (
+        Factor(name="PUE of stated in 2024", low=0.88, high=1.2, floor=0.8),
+        Factor(name="PUE of bare in 2024", low=0.9, high=1.1, floor=1.0),
+        Factor(name="energy of A100", low=0.7, high=1.3),
+        Factor(name="host power of bare", low=0.7, high=1.3),
+        Factor(name="intensity of FR by table.csv in 2024", low=0.85, high=1.15),
+    ):
+        assert made == factors[made.name]
+
+
+def test_a_turn_of_the_year_brings_draws_of_its_own() -> None:
+    """A PUE and an intensity are off by another ratio in another year; the parts add up to the whole."""
+    grid = {"FR": make_series("FR", [100] * 8_000)}
+    first_h = (datetime(2025, 1, 1, tzinfo=UTC) - T0) / timedelta(hours=1) - 2
+    terms = side(-1, run(FRANCE, first_h, first_h + 5), grid=grid)
+    by_year = {
+        year: total_kg([t for t in terms if any(factor.name.endswith(year) for factor in t.factors)])
+        for year in ("2024", "2025")
+    }
+    assert {"2024": 8 * 0.412 * 1.2 * 0.1 * 2, "2025": 8 * 0.412 * 1.2 * 0.1 * 3} == pytest.approx(by_year)
+
+
+def test_a_marginal_intensity_is_off_by_half() -> None:
+    """Whoever says what one more kilowatt-hour emits is far less sure of it."""
+    marginal = Basis(signal="marginal", boundary="direct", flow="n/a", gas="CO2")
+    grid = {"FR": make_series("FR", [500] * 4, basis=marginal)}
+    (factor,) = {f for t in side(-1, run(FRANCE, 0, 1), grid=grid) for f in t.factors if "intensity" in f.name}
+    assert (0.5, 1.5) == (factor.low, factor.high)
+
+
+def metered(attempt: Attempt, gpu_kwh: float, *, of: float = 1.0, idle_w: float | None = None) -> Attempt:
+    """The same with a meter that counted so much of `of` of its GPUs, evenly."""
+    hours = hours_between(*attempt.ran)
+    curve = EnergyCurve(
+        start=attempt.ran[0],
+        at_h=np.array([0.0, hours]),
+        gpu_kwh=np.array([0.0, gpu_kwh]),
+        measured=np.array([of]),
+        source="nvml_counter",
+        gpus=attempt.gpus,
+        idle_w=idle_w,
+    )
+    return replace(attempt, energy=curve)
+
+
+def test_what_a_meter_read_is_off_by_a_twentieth_and_the_host_by_its_own_range() -> None:
+    """The reading enters whole and the idle floor apart, which together are the dynamic energy."""
+    terms = side(-1, metered(run(FRANCE, 0, 1), 1.6))
+    by_factor = {t.factors[0].name: t.kg for t in terms}
+    per_kwh = 100 * 1.2 / 1000
+    assert {
+        "energy by nvml_counter": 1.6 * per_kwh,
+        "host power of france": 8 * 0.075 * per_kwh,
+        "PUE of france in 2024": -8 * 0.063 * per_kwh,
+    } == pytest.approx(by_factor)
+    (meter,) = {t.factors[0] for t in terms if t.factors[0].name == "energy by nvml_counter"}
+    assert (0.95, 1.05) == (meter.low, meter.high)
+
+
+def test_missing_readings_are_no_meters() -> None:
+    """Half of the GPUs were not metered: they count at their nameplate, and are off as a model is."""
+    terms = side(-1, metered(run(FRANCE, 0, 1), 0.8, of=0.5))
+    by_factor = {t.factors[0].name: t.kg for t in terms}
+    per_kwh = 100 * 1.2 / 1000
+    assert (0.8 * per_kwh, 4 * 0.4 * per_kwh) == pytest.approx(
+        (by_factor["energy by nvml_counter"], by_factor["energy of A100"])
+    )
 
 
 def test_a_gap_is_priced_against_the_tool_on_each_side() -> None:
@@ -158,7 +244,7 @@ def test_a_difference_within_the_layout_of_the_two_sides_is_not_told() -> None:
     """A start some seconds later is no effect, even where every draw agrees on its sign."""
     later_h = 10 / 3600
     found = told(*side(1, run(FRANCE, 0, 21)), *side(-1, run(FRANCE, later_h, 21 + later_h)))
-    assert RESOLUTION * found.baseline_kg > -found.p50_kg > -found.p95_kg > 0
+    assert RESOLUTION * found.baseline_kg == found.resolution_kg > -found.p50_kg > -found.p95_kg > 0
     assert ("no distinguishable effect", False) == (found.verdict, found.told)
 
 
@@ -202,6 +288,30 @@ def test_a_thousand_copies_of_a_job_keep_the_relative_interval_of_one() -> None:
     one, many = told(*terms), told(*(terms * 1000))
     assert (one.p95_kg - one.p5_kg) / one.p50_kg == pytest.approx((many.p95_kg - many.p5_kg) / many.p50_kg, rel=1e-9)
     assert 1000 * one.central_kg == pytest.approx(many.central_kg)
+
+
+def test_jobs_that_never_moved_do_not_hide_one_that_did() -> None:
+    """A hundred untouched ones beside it change neither what it saved nor whether that can be told."""
+    moved = (*side(1, run(FRANCE, 0, 1)), *side(-1, run(QUEBEC, 0, 1)))
+    same = (*side(1, run(FRANCE, 0, 30)), *side(-1, run(FRANCE, 0, 30)))
+    alone, among = difference(moved), total_difference([moved, *[same] * 100])
+    assert (alone.verdict, alone.p5_kg, alone.resolution_kg) == (among.verdict, among.p5_kg, among.resolution_kg)
+    assert RESOLUTION * among.baseline_kg > among.p50_kg
+
+
+def test_the_draws_of_a_report_are_those_of_its_jobs() -> None:
+    """Kept or drawn anew, the figures are the same."""
+    terms = (*side(1, run(FRANCE, 0, 6)), *side(-1, run(QUEBEC, 0, 6)))
+    draws = Draws()
+    assert difference(terms) == difference(terms, draws) == difference(terms, draws) == total_difference([terms], draws)
+
+
+def test_a_triangular_factor_stays_within_its_ends() -> None:
+    """What was stated as low, central and high is not drawn beyond."""
+    drawn = Draws().of(Factor(name="embodied", low=0.6, high=2.0, shape="triangular"))
+    assert (True, True) == (0.6 <= drawn.min() < 0.62, 1.95 < drawn.max() <= 2.0)
+    assert (0.6 + 1 + 2.0) / 3 == pytest.approx(drawn.mean(), rel=0.01)
+    assert 1.0 == Draws().of(Factor(name="sure", low=1, high=1, shape="triangular")).max()
 
 
 def test_a_factor_is_drawn_alike_in_every_report() -> None:

@@ -13,13 +13,14 @@ import pytest
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.job import Job
 from scheduler.records.evidence_files import EvidenceFiles
-from scheduler.records.gather import JobHistory, clusters_of, gather
+from scheduler.records.gather import JobHistory, clusters_of, gather, gather_all
 from scheduler.records.rows import JobState
 from scheduler.records.state_folder import StateFolder
 from scheduler.records.store import open_store
 from scheduler.records.transaction import Transaction
 from tests.records.agent_files import lines, outcome
 from tests.records.cases import T0, at, document, make_cluster, make_job, make_plan, make_row, make_segment
+from tests.records.metered import gpu, line, written
 
 FRANCE = make_cluster()
 QUEBEC = make_cluster("quebec", "CA-QC")
@@ -215,3 +216,60 @@ def test_a_declared_cluster_comes_back_from_a_plan_as_it_was(path: Path) -> None
     plan = make_plan([declared], [(declared.name, 0, 1)])
     stored = replace(plan, document=json.loads(json.dumps(plan.document)))
     assert {declared.name: declared.model_copy(update={"ray": None})} == clusters_of(stored)
+
+
+def metered_world(world: World, *powers_w: float | None) -> None:
+    """A job of one segment over two hours, and a line of readings an hour at those powers."""
+    world.submit()
+    world.segment()
+    sid, start_s = "cs-j1-s1-a1", seconds(at(0))
+    joules = [0.0]
+    for power_w in powers_w:
+        joules.append(joules[-1] + 3600 * (power_w or 0.0))
+    raw = written(*(line(n, gpu(j), every_s=3600.0, t_unix=start_s + 3600 * n) for n, j in enumerate(joules)))
+    world.evidence.keep_samples("j1", sid, raw)
+    told = outcome(sid=sid, started_unix=start_s, ended_unix=start_s + 7200, duration_s=7200.0)
+    world.evidence.keep_outcome("j1", sid, told)
+
+
+def test_what_was_metered_of_an_ended_segment_is_in_its_attempt(world: World) -> None:
+    """The curve of its samples, and one GPU of eight that had a meter says so."""
+    metered_world(world, 300.0, 400.0)
+    (made,) = world.history().attempts
+    assert made.energy is not None
+    assert [0.0, 0.3, 0.7] == pytest.approx(made.energy.gpu_kwh)
+    assert [0.125, 0.125] == pytest.approx(made.energy.measured)
+    assert "node-1" == made.node
+
+
+def test_a_plan_is_held_without_what_only_explains_it(world: World) -> None:
+    """Its price and its placement are there, its alternatives are not."""
+    world.submit()
+    history = world.history()
+    assert {"placement", "emissions_kg"} == set(history.planned.document)
+    assert history.clusters == {"france": FRANCE, "quebec": QUEBEC}
+
+
+def test_many_jobs_are_gathered_as_one_by_one(world: World) -> None:
+    """In their order, by a few queries, with the same histories."""
+    world.submit()
+    world.segment()
+    for n in range(2, 5):
+        world.tx.add_job(make_row(make_job(), submitted_h=n, job_id=f"j{n}"))
+        world.tx.add_plan(f"j{n}", T0, document([FRANCE, QUEBEC], (("france", n, n + 1),)))
+    rows = world.tx.jobs()
+    assert [gather(world.tx, world.evidence, row, now=at(9)) for row in rows] == list(
+        gather_all(world.tx, world.evidence, rows, now=at(9))
+    )
+
+
+def test_a_cluster_that_many_plans_declare_is_made_once(world: World) -> None:
+    """And one that was declared otherwise later is another."""
+    world.submit(None, ("france", 0, 2))
+    world.segment(1, plan_id=1)
+    world.segment(2, plan_id=world.plan(FRANCE, placed=(("france", 2, 3),)))
+    other = make_cluster(gpus=128)
+    world.segment(3, plan_id=world.plan(other, placed=(("france", 3, 4),)))
+    first, second, third = (each.cluster for each in world.history().attempts)
+    assert first is second
+    assert 128 == third.gpus

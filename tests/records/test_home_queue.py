@@ -12,14 +12,18 @@ from scheduler.records.home_queue import Request, home_starts, starts_at_home
 from tests.records.cases import at, make_cluster, make_history, make_job, run
 
 
-def request(job_id: str, not_before_h: float, length_h: float, gpus: int, home_gpus: int = 8) -> Request:
-    """A request in hours."""
+def request(  # noqa: PLR0917  # a row of a table
+    job_id: str, not_before_h: float, length_h: float, gpus: int, home_gpus: int = 8, together: int = 1
+) -> Request:
+    """A request in hours, at a home of nodes of eight."""
     return Request(
         job_id=job_id,
         not_before=at(not_before_h),
         length=timedelta(hours=length_h),
         gpus=gpus,
+        together=together,
         home_gpus=home_gpus,
+        node_gpus=8,
     )
 
 
@@ -48,6 +52,32 @@ def test_a_job_that_takes_no_time_holds_nobody_up() -> None:
 def test_a_job_wider_than_home_is_never_seated_and_holds_nobody_up() -> None:
     """Home could not have run it at all."""
     assert {"b": at(1)} == home_starts([request("a", 0, 9, 16), request("b", 1, 1, 8)])
+
+
+def test_a_script_waits_for_room_on_one_node() -> None:
+    """Two nodes with four free GPUs each have none for a script of eight; a driver that asks Ray takes them."""
+    halves = [request("a", 0, 3, 6, 16, together=6), request("b", 0, 5, 6, 16, together=6)]
+    assert at(3) == home_starts([*halves, request("c", 1, 1, 4, 16, together=4)])["c"]
+    assert at(1) == home_starts([*halves, request("c", 1, 1, 4, 16)])["c"]
+
+
+def test_jobs_fill_the_fullest_node_that_will_do() -> None:
+    """So that a whole one stays free for who needs it."""
+    queue = [request("a", 0, 9, 4, 16, together=4), request("b", 0, 9, 4, 16, together=4)]
+    assert at(1) == home_starts([*queue, request("c", 1, 1, 8, 16, together=8)])["c"]
+
+
+def test_a_home_that_grew_has_the_room_it_had_for_each() -> None:
+    """What was declared when a job was accepted is what it could have had."""
+    queue = [request("a", 0, 9, 8, 8, together=8), request("b", 1, 2, 8, 16, together=8), request("c", 2, 1, 8, 8)]
+    assert {"a": at(0), "b": at(1), "c": at(9)} == home_starts(queue)
+
+
+def test_a_node_that_is_not_whole_takes_no_more_than_it_has() -> None:
+    """Twelve GPUs are a node of eight and one of four."""
+    whole = request("a", 0, 1, 8, 12, together=8)
+    assert {"a": at(0)} == home_starts([whole, request("b", 0, 1, 12, 12, together=8)])
+    assert {"a": at(0), "b": at(0)} == home_starts([whole, request("b", 0, 1, 4, 12, together=4)])
 
 
 QUEUE = st.lists(
