@@ -83,7 +83,8 @@ def activity_csv(reports: Sequence[JobReport], *, organisation: str = "") -> str
     rows = [
         _row(month, organisation, project, parts, bases[0]) for (month, project, _), parts in sorted(groups.items())
     ]
-    return as_csv(COLUMNS, rows)
+    rows += [_unpriced(report, organisation) for report in reports if report.unpriced and not report.simulated]
+    return as_csv(COLUMNS, sorted(rows, key=lambda row: tuple(str(row[name]) for name in _KEY)))
 
 
 COLUMNS: Final = (
@@ -94,6 +95,7 @@ COLUMNS: Final = (
     "measured_share", "status", "notes",
 )  # fmt: skip
 """Of the table, in their order."""
+_KEY: Final = ("month", "project", "cluster")
 
 
 def _row(
@@ -139,6 +141,24 @@ def _row(
         "measured_share": _weighted(reports, "measured_share"),
         "status": _least_firm(reports),
         "notes": "; ".join(_notes(cluster, direct=direct)),
+    }
+
+
+def _unpriced(report: JobReport, organisation: str) -> dict[str, Cell]:
+    """A job that ran and has no figure: a row that says so, for nobody may take the table for whole without it."""
+    first, row = report.history.attempts[0], report.history.row
+    empty: dict[str, Cell] = dict.fromkeys(COLUMNS)
+    return empty | {
+        "month": f"{first.reserved[0]:%Y-%m}",
+        "organisation": organisation,
+        "project": row.job.project,
+        "cluster": first.cluster.name,
+        "zone": first.cluster.zone,
+        "country": first.cluster.in_country,
+        "tenure": first.cluster.tenure,
+        "jobs": 1,
+        "status": "provisional",
+        "notes": f"the job {row.id} ran and has no figure: {report.no_account}",
     }
 
 

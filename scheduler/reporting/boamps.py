@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from scheduler.domain.errors import InvalidInput
+from scheduler.domain.units import G_PER_KG, S_PER_H
 from scheduler.records.accounts import Account
 from scheduler.reporting.job_report import JobReport
 
@@ -203,8 +204,8 @@ def boamps(
                 cpu_tracking_mode="constant",
                 gpu_tracking_mode="nvml" if _metered(account) else "constant",
                 power_consumption=account.it_energy_kwh,
-                measurement_duration=sum((each.ran[1] - each.ran[0]).total_seconds() for each in attempts),
-                measurement_date_time=_moment(first.ran[0]),
+                measurement_duration=S_PER_H * sum(each.reserved_h for each in attempts),
+                measurement_date_time=_moment(first.reserved[0]),
             ),
         ),
         infrastructure=Infrastructure(
@@ -222,10 +223,11 @@ def boamps(
 
 def _described(job: JobReport, account: Account) -> str:
     """What a reader of the one number must know."""
+    segments = len(job.history.attempts)
     return (
         f"IT energy of the reserved hours, {account.facility_energy_kwh:.6g} kWh with the facility; boards by "
         f"{account.energy_source}, {100 * account.measured_share:.1f} % of the joules metered; "
-        f"{len(job.history.attempts)} segments; intensities {job.status}"
+        f"{segments} segment{'' if segments == 1 else 's'}; intensities {job.status}"
     )
 
 
@@ -239,7 +241,7 @@ def _met_g_per_kwh(account: Account) -> float | None:
     if account.facility_energy_kwh <= 0:
         return None
     mass_kg = account.central.total - account.central.embodied - account.central.transfer
-    return 1000.0 * mass_kg / account.facility_energy_kwh
+    return G_PER_KG * mass_kg / account.facility_energy_kwh
 
 
 def _moment(moment: datetime) -> str:

@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-
-import pandas as pd
+from typing import Final
 
 from scheduler.domain.basis import Basis
-from scheduler.domain.emissions import LINES
-from scheduler.records.difference import DRAWS, SEED, Difference, difference
+from scheduler.records.budgets import Use
+from scheduler.records.difference import DRAWS, SEED, Draws
+from scheduler.records.identity import Closing
+from scheduler.records.settlement import Status
+from scheduler.reporting.groups import Group, Totals, grouped, totals
 from scheduler.reporting.job_report import JobReport
+from scheduler.reporting.sensitivity import Row, sensitivity
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
-    """Sums over jobs of one kind.
-
-    Args:
-        unpriced: jobs that ran and whose emissions are not known, so that the sums are too low.
-        emissions_kg: by line and in total; low_kg, high_kg: ends of the range. [kg]
-        gpu_hours: reserved and held. [GPU-h]
-        compared: jobs whose difference may be stated; difference: theirs, together; None where there is none.
-    """
-
-    jobs: int
-    unpriced: int
-    emissions_kg: Mapping[str, float]
-    low_kg: float
-    high_kg: float
-    gpu_hours: float
-    it_energy_kwh: float
-    compared: int
-    difference: Difference | None
+_FIRMEST_LAST: Final[tuple[Status, ...]] = ("provisional", "settled", "final")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +26,13 @@ class PeriodReport:
     Args:
         basis: of every figure; None where there is none.
         real, simulated: totals, never summed together.
-        by_project: jobs, kilograms and GPU-hours of each project's real jobs.
+        by_project, by_cluster: the real jobs of each.
+        group_by: what else the jobs are grouped by, together; groups, simulated_groups: the real ones, the others.
+        filters: what was asked for; only jobs that meet all of it are in.
+        config_sha256: of the settings in force; empty where there were none.
+        closings: whether the accounts close with each cluster, real or simulated, by month; empty where not looked at.
+        budgets: of a month, of the projects that have one.
+        sensitivity: the real jobs' figures under other choices of counterfactual, boundary and factors.
     """
 
     since: datetime | None
@@ -54,9 +43,24 @@ class PeriodReport:
     jobs: tuple[JobReport, ...]
     real: Totals
     simulated: Totals
-    by_project: tuple[Mapping[str, object], ...]
+    by_project: tuple[Group, ...]
+    by_cluster: tuple[Group, ...]
+    group_by: tuple[str, ...] = ()
+    groups: tuple[Group, ...] = ()
+    simulated_groups: tuple[Group, ...] = ()
+    filters: tuple[str, ...] = ()
+    config_sha256: str = ""
+    sensitivity: tuple[Row, ...] = ()
+    closings: tuple[Closing, ...] = ()
+    budgets: tuple[Use, ...] = ()
     seed: int = SEED
     draws: int = DRAWS
+
+    @property
+    def status(self) -> Status:
+        """How firm the report is: as firm as its least firm part."""
+        found = {part.status for part in (self.real, self.simulated) if part.jobs}
+        return next((status for status in _FIRMEST_LAST if status in found), "provisional")
 
 
 def period_report(
@@ -66,15 +70,24 @@ def period_report(
     until: datetime | None,
     made_at: datetime,
     version: str,
+    group_by: Sequence[str] = (),
+    filters: Sequence[str] = (),
+    config_sha256: str = "",
+    draws: Draws | None = None,
+    closings: Sequence[Closing] = (),
+    budgets: Sequence[Use] = (),
 ) -> PeriodReport:
     """The report of the jobs submitted in ``[since, until)``.
 
     Raises:
         BasisMismatch: two jobs were accounted on different bases.
+        UnknownName: jobs cannot be grouped by that.
     """
     bases = [job.basis for job in jobs if job.basis is not None]
     for basis in bases[1:]:
         bases[0].require_same(basis)
+    real, simulated = [j for j in jobs if not j.simulated], [j for j in jobs if j.simulated]
+    drawn = draws or Draws()
     return PeriodReport(
         since=since,
         until=until,
@@ -82,42 +95,16 @@ def period_report(
         version=version,
         basis=bases[0] if bases else None,
         jobs=tuple(jobs),
-        real=_totals([j for j in jobs if not j.simulated]),
-        simulated=_totals([j for j in jobs if j.simulated]),
-        by_project=_by_project([j for j in jobs if not j.simulated]),
+        real=totals(real, drawn),
+        simulated=totals(simulated, drawn),
+        by_project=grouped(real, ["project"], drawn),
+        by_cluster=grouped(real, ["cluster"], drawn),
+        group_by=tuple(group_by),
+        groups=grouped(real, group_by, drawn) if group_by else (),
+        simulated_groups=grouped(simulated, group_by, drawn) if group_by else (),
+        filters=tuple(filters),
+        config_sha256=config_sha256,
+        sensitivity=sensitivity(real, drawn),
+        closings=tuple(closings),
+        budgets=tuple(budgets),
     )
-
-
-def _totals(jobs: Sequence[JobReport]) -> Totals:
-    """Sums over jobs; what nothing ran of counts as a job and adds nothing."""
-    accounts = [job.account for job in jobs if job.account is not None]
-    compared = [job for job in jobs if job.difference is not None]
-    return Totals(
-        jobs=len(jobs),
-        unpriced=sum(job.unpriced for job in jobs),
-        emissions_kg={line: sum(a.central.as_dict()[line] for a in accounts) for line in (*LINES, "total")},
-        low_kg=sum(a.emissions["low"].total for a in accounts),
-        high_kg=sum(a.emissions["high"].total for a in accounts),
-        gpu_hours=sum(a.gpu_h for a in accounts),
-        it_energy_kwh=sum(a.it_energy_kwh for a in accounts),
-        compared=len(compared),
-        difference=difference(term for job in compared for term in job.terms) if compared else None,
-    )
-
-
-def _by_project(jobs: Sequence[JobReport]) -> tuple[Mapping[str, object], ...]:
-    """Kilograms and GPU-hours by project."""
-    rows = [
-        {
-            "project": job.history.row.job.project or "(none)",
-            "jobs": 1,
-            "unpriced_jobs": int(job.unpriced),
-            "gpu_hours": job.account.gpu_h if job.account else 0.0,
-            "total_kg": job.account.central.total if job.account else 0.0,
-        }
-        for job in jobs
-    ]
-    if not rows:
-        return ()
-    sums = pd.DataFrame(rows).groupby("project", as_index=False, sort=True).sum()
-    return tuple({str(name): value for name, value in row.items()} for row in sums.to_dict(orient="records"))

@@ -72,8 +72,9 @@ def test_the_contract_of_a_report() -> None:
     made = report(REPORTS["moved"]())
     assert {
         "schema", "status", "since", "since_reason", "until", "until_reason", "made_at", "version", "basis",
-        "basis_reason", "headline", "headline_reason", "real", "simulated", "by_project", "jobs", "draws", "seed",
-        "counterfactual_method", "gap_percentile", "limits",
+        "as_of", "as_of_reason", "basis_reason", "headline", "headline_reason", "real", "simulated", "by_project",
+        "jobs", "draws", "seed", "counterfactual_method", "gap_percentile", "limits", "by_cluster", "group_by",
+        "groups", "simulated_groups", "filters", "boundary", "disclosure", "sensitivity", "cluster_months", "budgets",
     } == set(made)  # fmt: skip
     assert (1, "provisional", None, "1.2.3", 10_000) == tuple(
         made[key] for key in ("schema", "status", "headline", "version", "draws")

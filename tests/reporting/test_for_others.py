@@ -253,6 +253,15 @@ def test_on_a_direct_basis_the_scope_2_column_is_filled() -> None:
     assert NOT_DIRECT not in row["notes"]
 
 
+def test_a_job_that_ran_and_has_no_figure_is_in_the_table_without_one() -> None:
+    """Nobody takes the sums for whole; its cells are empty and say why."""
+    rows = table(activity_csv([job_of(), REPORTS["unpriced"]()]))
+    [row] = [each for each in rows if "has no figure" in each["notes"]]
+    assert (2, "1", "", "", "", "provisional") == (
+        len(rows), row["jobs"], row["gpu_hours"], row["kwh_it"], row["kg_location_lifecycle"], row["status"],
+    )  # fmt: skip
+
+
 def test_no_jobs_are_a_table_of_its_header() -> None:
     """An empty month is no error."""
     assert [] == table(activity_csv([]))

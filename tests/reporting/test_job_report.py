@@ -14,6 +14,7 @@ from scheduler.domain.intensity import IntensitySeries
 from scheduler.domain.job import Job
 from scheduler.records.gather import JobHistory
 from scheduler.records.home_queue import starts_at_home
+from scheduler.reporting.job_notes import HOMELESS, WEAK
 from scheduler.reporting.job_report import JobReport, job_report
 from scheduler.reporting.period_report import period_report
 from tests.records.cases import T0, at, make_cluster, make_history, make_job, make_series, run
@@ -69,13 +70,18 @@ def test_two_bases_are_refused() -> None:
         report(make_history([run(AWAY, 0, 1)]), {"FR": GRID["FR"], "CA-QC": direct})
 
 
-def test_a_home_that_was_not_declared_leaves_the_footprint_alone() -> None:
-    """Nothing is invented to compare with."""
-    history = make_history([run(AWAY, 0, 1)])
-    made = report(replace(history, clusters={"quebec": AWAY}))
+def test_without_a_home_the_place_is_not_in_question() -> None:
+    """The work is laid where it ran, from when it might have started: what changed is the time alone."""
+    history = make_history([run(HOME, 6, 8)])
+    made = report(replace(history, clusters={}))
     assert made.account is not None
-    assert "the home cluster france was not declared when it was planned" == made.no_counterfactual
-    assert made.no_counterfactual == made.no_difference
+    assert made.counterfactual is not None
+    assert made.comparison is not None
+    assert ("france", at(0)) == (made.counterfactual.home, made.counterfactual.start)
+    assert (made.difference and made.difference.central_kg, 0.0, 0.0) == (
+        made.comparison.parts.temporal_kg, made.comparison.parts.spatial_kg, made.comparison.parts.interaction_kg,
+    )  # fmt: skip
+    assert HOMELESS in made.notes
 
 
 def test_other_hardware_without_a_ratio_is_not_comparable() -> None:
@@ -187,13 +193,21 @@ def test_what_was_assumed_is_noted() -> None:
         "quebec states no PUE: 1.5 [1.2, 1.8] stands in",
         "evidence that cannot be read: cs-x: torn",
         "copies of its 10 GB of data are not counted: where they lie is not known",
+        WEAK,
     ) == report(history).notes
 
 
 def test_a_home_without_a_stated_pue_is_noted_too() -> None:
     """It enters the comparison."""
     made = report(make_history([run(AWAY, 0, 1)], home=make_cluster(pue=None)))
-    assert ("france states no PUE: 1.5 [1.2, 1.8] stands in",) == made.notes
+    assert ("france states no PUE: 1.5 [1.2, 1.8] stands in", WEAK) == made.notes
+
+
+def test_a_move_to_quebec_is_said_to_be_a_weak_claim_on_averages() -> None:
+    """Hydro that is used there is not exported; a job whose home is there moved nowhere."""
+    assert WEAK in report(make_history([run(AWAY, 0, 1)])).notes
+    assert WEAK not in report(make_history([run(AWAY, 0, 1)], home=AWAY)).notes
+    assert WEAK not in report(make_history([run(HOME, 0, 1)])).notes
 
 
 def test_data_that_had_to_come_are_in_the_footprint() -> None:
@@ -205,7 +219,7 @@ def test_data_that_had_to_come_are_in_the_footprint() -> None:
     assert (100 * 0.01 * (60 + 30) / 2 / 1000, 0.0) == pytest.approx(
         (made.account.central.transfer, made.counterfactual.account.central.transfer)
     )
-    assert () == made.notes
+    assert (WEAK,) == made.notes
 
 
 def test_sources_are_named_with_licence_and_credit() -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from scheduler.records.rows import JobState
 from scheduler.reporting.job_report import JobReport
-from scheduler.reporting.markdown import kg_text, report_markdown
+from scheduler.reporting.markdown import report_markdown
+from scheduler.reporting.numbers import kg_text
 from scheduler.reporting.period_report import period_report
 from scheduler.reporting.words import LIMITS, share_text
 from tests.records.cases import T0, at, make_series, run
@@ -65,12 +66,12 @@ def test_a_moved_job_is_told_in_two_statements() -> None:
         "| line         | realised [kg] | would have at france [kg] |",
         "| total        | ",
         "planned 1 kg.",
-        "Energy is modelled (model_tdp), 0 % of it measured: GPUs 6.4 kWh, IT 9.6 kWh, facility 11.5 kWh.",
+        "Energy by model_tdp, 0 % of it measured: GPUs 6.4 kWh, IT 9.6 kWh, facility 11.5 kWh.",
         "Intensity: average lifecycle consumption CO2e, table.csv (ODbL 1.0); 100 % of the hours known.",
         "| cs-x-s1-a1 | quebec  | 8    | 2024-03-05T10:00:00Z | 2024-03-05T12:00:00Z | 7200    | outcome  |",
         "Difference from france, started 2024-03-05T10:00:00Z (rule registered at submission, self-attested): ",
         "self-attested): allocated emissions reduced (P5 ",
-        "average intensities; provisional, so no headline).",
+        "average intensities; no headline, provisional: the intensities are not settled).",
         "embodied reallocated, not reduced: -",
     ):
         assert part in text
@@ -192,3 +193,17 @@ def test_large_energies_are_told_in_digits() -> None:
     text = text_of(job_of(run(AWAY, 0, 2000), grid=long))
     assert "16,000 GPU-h reserved, 9,600 kWh of IT energy" in text
     assert "e+" not in text
+
+
+def test_what_was_asked_for_is_said_and_grouped() -> None:
+    """Real and simulated jobs in tables of their own; nothing of it where nothing was asked for."""
+    jobs = [job_of(), REPORTS["simulated"]()]
+    made = period_report(
+        jobs, since=None, until=None, made_at=T0, version="1", group_by=["cluster", "month"], filters=["project nlp"]
+    )
+    text = report_markdown(made)
+    assert "\n\nOnly: project nlp.\n\n" in text
+    assert "## By cluster, month\n\n| cluster | month   | jobs | GPU-h | kg CO2e |" in text
+    assert "## By cluster, month, simulated clusters\n\n| cluster | month   |" in text
+    assert "| quebec  | 2024-03 | 1    | 16    |" in text
+    assert ("By cluster" in text_of(*jobs), "Only:" in text_of(*jobs)) == (False, False)

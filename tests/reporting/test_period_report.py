@@ -96,9 +96,9 @@ def test_projects_are_summed_by_name() -> None:
         of(),
     )
     assert [("(none)", 1, 0, 0.0), ("a", 1, 1, 0.0), ("b", 2, 0, 24.0)] == [
-        tuple(row[key] for key in ("project", "jobs", "unpriced_jobs", "gpu_hours")) for row in made.by_project
+        (each.names["project"], each.jobs, each.unpriced, each.gpu_hours) for each in made.by_project
     ]
-    assert made.real.emissions_kg["total"] == pytest.approx(made.by_project[2]["total_kg"])
+    assert made.real.emissions_kg["total"] == pytest.approx(made.by_project[2].emissions_kg["total"])
 
 
 def test_two_bases_are_refused() -> None:
