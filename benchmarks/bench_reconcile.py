@@ -18,6 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from scheduler.cluster_ports import Capacity, Launch, Observation
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.instant import format_instant
 from scheduler.domain.job import Job
@@ -29,7 +30,6 @@ from scheduler.execution.launching import Launcher
 from scheduler.execution.lookout import Lookout
 from scheduler.execution.secret_files import SecretFiles
 from scheduler.execution.sites import Site, Sites
-from scheduler.ports import Capacity, Launch, Observation
 from scheduler.records.evidence_files import EvidenceFiles
 from scheduler.records.rows import JobRow, JobState, SegmentRow
 from scheduler.records.state_folder import StateFolder

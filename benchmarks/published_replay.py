@@ -69,7 +69,7 @@ def replayed(world: World, arrivals: range, home: str, policy: Policy, *, pauses
     done = {}
     for each in (RunNow(), policy):
         runs = replay(world, requests, each, Perfect(world.table))
-        done[each.name] = Replayed(runs=runs, bill=bill(world, requests, runs), wall_s=0.0)
+        done[each.name] = Replayed.of(runs, bill(world, requests, runs), 0.0)
     return compare(world.table, requests, done, done, RunNow.name).outcomes[1]
 
 

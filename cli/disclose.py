@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -28,7 +28,6 @@ Examples:
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="Write to this file instead of printing.", show_default=False)
 ]
-_GPU_HOUR: Final = "GPU-hour"
 
 
 @app.command("sci")
@@ -38,7 +37,9 @@ def sci(
     per: Annotated[
         float | None, typer.Option(help="R: how many units the jobs made; default their GPU-hours.", show_default=False)
     ] = None,
-    unit: Annotated[str, typer.Option(help="What R counts, such as token.")] = _GPU_HOUR,
+    unit: Annotated[
+        str | None, typer.Option(help="What R counts, such as token; default GPU-hour.", show_default=False)
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text. Default: off.")] = False,
 ) -> None:
     """Score jobs by ISO/IEC 21031 (SCI): grams of CO2e for each unit of what they were for.
@@ -53,9 +54,11 @@ def sci(
     from scheduler.domain.errors import InvalidInput
     from scheduler.reporting import sci as scores
 
-    if per is None and unit != _GPU_HOUR:
+    if per is None and unit not in (None, scores.GPU_HOUR):
         raise InvalidInput(f"how many of the unit {unit!r} there were is not said", hint="add --per and their number")
-    score = scores.sci(_chosen(job, project), units=per, unit=unit)
+    if per is not None and unit is None:
+        raise InvalidInput(f"what the {per:g} units are is not said", hint="add --unit, such as --unit token")
+    score = scores.sci(_chosen(job, project), units=per, unit=unit or scores.GPU_HOUR)
     if as_json:
         emit_json(score.as_json())
     else:

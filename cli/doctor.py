@@ -70,6 +70,7 @@ def findings() -> list[Finding]:
         ("state folder", doctor_state.folder),
         ("store", doctor_state.store),
         ("evidence", doctor_state.evidence),
+        ("chains", doctor_state.chains),
         ("scheduler", doctor_state.scheduler),
         ("clusters", doctor_clusters.clusters),
         ("secrets", doctor_clusters.secrets),

@@ -75,6 +75,23 @@ def plain_token(cluster: Cluster) -> list[Finding]:
     return [Finding("warn", f"cluster {cluster.name}", text, "use https, or via: ssh://user@host")]
 
 
+def metering(cluster: Cluster, metered: int, nodes: int) -> list[Finding]:
+    """Whether the energy of a cluster's GPUs can be metered, as far as its nodes say.
+
+    Args:
+        metered, nodes: how many of its nodes with GPUs tell Ray of them by NVML, and how many there are.
+    """
+    what = f"cluster {cluster.name}"
+    if cluster.simulated or not nodes:
+        why = "its GPUs are declared and not there" if cluster.simulated else "it has no GPUs now"
+        return [Finding("ok", what, f"{why}: energy is modelled, not metered")]
+    text = f"NVML tells of the GPUs of {metered} of {nodes} nodes"
+    if metered == nodes:
+        return [Finding("ok", what, f"{text}: energy can be metered")]
+    hint = "see that NVIDIA's driver and its libnvidia-ml.so.1 are there on every node, in containers too"
+    return [Finding("warn", what, f"{text}: the energy of the others is modelled", hint)]
+
+
 def weaknesses(cluster: Cluster, ray: RayAddress, ray_version: str) -> list[Finding]:
     """What is known to be weak about a cluster that answers with that version; asks it once more, without a token."""
     what, found = f"cluster {cluster.name}", []
@@ -104,13 +121,15 @@ def _one(cluster: Cluster) -> list[Finding]:
     found: list[Finding] = []
     try:
         found += plain_token(cluster)
-        capacity = RayRest.connect(cluster, os.environ).probe()
+        executor = RayRest.connect(cluster, os.environ)
+        capacity, metered = executor.probe(), executor.metered()
     except CarbonschedError as exc:
         return [*found, Finding("fail", what, exc.message, exc.hint)]
     gpus = f"{capacity.gpus_free} of {capacity.gpus_total} GPUs free"
     through = f" through {cluster.ray.via}" if cluster.ray.via else ""
     text = f"answers at {cluster.ray.address}{through}, Ray {capacity.ray_version}, {gpus}"
-    return [Finding("ok", what, text), *found, *weaknesses(cluster, cluster.ray, capacity.ray_version)]
+    told = [Finding("ok", what, text), *metering(cluster, *metered)]
+    return [*told, *found, *weaknesses(cluster, cluster.ray, capacity.ray_version)]
 
 
 def _answers_anyone(name: str, ray: RayAddress) -> bool:

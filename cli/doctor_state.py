@@ -101,6 +101,36 @@ def evidence(_values: Settings) -> Iterator[Finding]:
         yield Finding("ok", "evidence", f"that of {read} attempts of ended jobs can be read")
 
 
+def chains(_values: Settings) -> Iterator[Finding]:
+    """Whether what happened is chained, and every head and seal holds."""
+    from scheduler.domain.errors import StoreError
+    from scheduler.records.chain import BadChain
+    from scheduler.records.heads import check_pinned
+    from scheduler.records.heads_files import Ledger
+
+    if not is_current():
+        return
+    store = wiring.store()
+    ledger = Ledger(store)
+    with store.reading() as tx:
+        job_ids = [row.id for row in tx.jobs()]
+    try:
+        found, sealed = ledger.heads(), ledger.seals()
+        there = ledger.chains(job_ids)
+        check_pinned(found, there)
+    except (BadChain, StoreError) as exc:
+        yield Finding("fail", "chains", exc.message, "put them back from a backup; until then no bundle verifies")
+        return
+    none = sum(not chain.entries for chain in there.values())
+    if none:
+        text = f"{none} of {len(there)} jobs have none yet"
+        yield Finding(
+            "warn", "chains", text, "carbonsched evidence heads brings them up, and says what stands in the way"
+        )
+        return
+    yield Finding("ok", "chains", f"{len(there)} hang together, under {len(found)} heads and {len(sealed)} seals")
+
+
 def scheduler(_values: Settings) -> Iterator[Finding]:
     """Whether a loop runs, and whether one should."""
     if not is_current():

@@ -21,7 +21,7 @@ from scheduler.records.rows import FINAL, EventRow, JobRow, PlanRow, SegmentRow
 from scheduler.records.store import Store
 from scheduler.reporting.as_json import job_json
 from scheduler.reporting.job_report import JobReport
-from scheduler.reporting.markdown import kg_text
+from scheduler.reporting.numbers import kg_text
 from scheduler.reporting.words import traffic_text
 
 _REFRESH: Final = timedelta(seconds=1)
@@ -98,6 +98,8 @@ def as_json(shown: JobView) -> dict[str, object]:
         "next": {"action": shown.next_action, "at": format_instant(shown.next_at) if shown.next_at else None},
         "deadline": format_instant(row.deadline_at),
         "progress": shown.history.progress,
+        "planned_with": planned_with(shown.plan),
+        "late_at_admission": bool(shown.history.planned.document.get("late_at_admission", False)),
         "emissions_kg": account.central.total if account else None,
         "simulated": shown.report.simulated if shown.report else None,
     }
@@ -155,6 +157,7 @@ def described_text(store: Store, shown: JobView, now: datetime) -> str:
         ("emitted", emitted),
         ("home", row.counterfactual["home"]),
     ]
+    facts += _how_planned(shown)
     if stored := traffic_text(shown.history.attempts):
         facts.append(("storage", stored))
     parts = ["\n".join(f"{name:9} {text}" for name, text in facts), "plan:\n" + _plan_table(shown.plan)]
@@ -166,11 +169,33 @@ def described_text(store: Store, shown: JobView, now: datetime) -> str:
     return "\n\n".join(parts)
 
 
+def planned_with(plan: PlanRow) -> int:
+    """How many other jobs a plan was made together with; 0 for one made by itself."""
+    fleet = cast("dict[str, int] | None", plan.document.get("fleet"))
+    return fleet["jobs"] - 1 if fleet else 0
+
+
+def _how_planned(shown: JobView) -> list[tuple[str, str]]:
+    """What the plan was made from beside what the job states."""
+    facts = []
+    if learnt := [text for text in _warnings(shown.plan) if text.startswith("duration learnt")]:
+        facts.append(("duration", learnt[0].removeprefix("duration ")))
+    if others := planned_with(shown.plan):
+        facts.append(("planned", f"together with {others} other jobs that share its clusters"))
+    if shown.history.planned.document.get("late_at_admission"):
+        facts.append(("late", "at its submission nothing kept its deadline beside what others held"))
+    return facts
+
+
+def _warnings(plan: PlanRow) -> list[str]:
+    """What a plan has to say of itself."""
+    return [str(text) for text in cast("list[str]", plan.document.get("warnings", []))]
+
+
 def _minded(shown: JobView) -> list[str]:
-    """What the plan and the account have to say of where their intensities come from, each once."""
-    planned = [str(text) for text in cast("list[str]", shown.plan.document.get("warnings", []))]
-    told = [*planned, *(shown.report.notes if shown.report else ())]
-    return [text for text in dict.fromkeys(told) if "intensity of " in text]
+    """Where the intensities of the plan and the account come from, and where it was not moved, each once."""
+    told = [*_warnings(shown.plan), *(shown.report.notes if shown.report else ())]
+    return [text for text in dict.fromkeys(told) if "intensity of " in text or text.startswith("not moved to ")]
 
 
 def _plan_table(plan: PlanRow) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 if TYPE_CHECKING:
+    from scheduler.records.budgets import Use
     from scheduler.records.rows import JobRow, Wanted
     from scheduler.records.store import Store
 
@@ -19,7 +20,7 @@ EXIT_DETACHED: Final = 130
 
 
 def status(as_json: Json = False) -> None:
-    """Show whether a scheduler runs and how many jobs are in each state.
+    """Show whether a scheduler runs, how many jobs are in each state, how good their plans are, and budgets.
 
     \b
     Examples:
@@ -28,23 +29,43 @@ def status(as_json: Json = False) -> None:
     """
     from collections import Counter
 
-    from cli import serve, wiring
+    from cli import fleet_view, serve, wiring
     from cli.console import emit, emit_json, table
     from scheduler.domain.instant import format_instant, to_the_second
+    from scheduler.records.budgets import use_json, use_text
 
     store = wiring.store()
     with store.reading() as tx:
         rows = tx.jobs()
         pass_at = tx.scheduler_pass_at()
+        fleets = tx.fleets()
     pid = serve.running_pid()
     counts = Counter(row.state.value for row in rows)
+    used = _budgets_used(store)
     if as_json:
         told = {**serve.as_json(pid), "pass_at": format_instant(pass_at) if pass_at else None}
-        emit_json({"scheduler": told, "jobs": dict(counts)})
+        shown = {"scheduler": told, "jobs": dict(counts), "fleets": [fleet_view.as_json(each) for each in fleets]}
+        emit_json({**shown, "budgets": [use_json(each) for each in used]})
         return
     emit(serve.as_text(pid) + (f", last pass at {to_the_second(pass_at)}" if pass_at else ""))
     emit(f"state folder: {store.folder.root}")
     emit(table(("state", "jobs"), [(state, str(n)) for state, n in counts.items()]) if rows else "no jobs")
+    for each in fleets:
+        emit(fleet_view.as_text(each))
+    for use in used:
+        emit(use_text(use))
+
+
+def _budgets_used(store: Store) -> tuple[Use, ...]:
+    """What projects have used of their budgets; accounts are read only where there is one."""
+    from cli import wiring
+
+    values = wiring.settings()
+    if not values.text("budgets"):
+        return ()
+    from cli.budgets import uses
+
+    return uses(store, values)
 
 
 def list_jobs(

@@ -12,16 +12,20 @@ from typer.exceptions import TyperException
 
 from cli import (
     demo,
+    disclose,
     doctor,
+    evidence,
     footprint,
     intensity,
     jobs,
     local,
+    period,
     plan,
     policy,
     report,
     schema,
     serve,
+    settle,
     simulate,
     store,
     submit,
@@ -51,12 +55,16 @@ app.command("plan")(plan.plan)
 for verb in (jobs.status, jobs.list_jobs, jobs.describe, jobs.wait, jobs.logs, jobs.cancel, jobs.hold, jobs.release):
     app.command(verb.__name__.removesuffix("_jobs"))(verb)
 app.command("report")(report.report)
+app.command("settle")(settle.settle)
 app.command("simulate")(simulate.simulate)
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.add_typer(local.app, name="local")
+app.add_typer(evidence.app, name="evidence")
 app.add_typer(footprint.app, name="footprint")
+app.add_typer(disclose.app, name="disclose")
 app.add_typer(intensity.app, name="intensity")
+app.add_typer(period.app, name="period")
 app.add_typer(policy.app, name="policy")
 app.add_typer(schema.app, name="schema")
 app.command("backup")(store.backup)

@@ -75,6 +75,7 @@ def plan(
     from cli import wiring
     from cli.console import emit, emit_json
     from cli.files import load_job
+    from cli.job_defaults import with_defaults
     from cli.plan_situation import Asked, situation_of
     from cli.plan_strip import encodable
     from cli.plan_text import plan_text
@@ -85,7 +86,7 @@ def plan(
     from scheduler.planning.planner import make_plan
 
     values = wiring.settings()
-    job = load_job(job_file, set_ or [])
+    job = with_defaults(load_job(job_file, set_ or []), values)
     installed = wiring.policies()
     asked = Asked(
         clusters=clusters,

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 from cli import wiring
 from scheduler.domain.instant import parse_instant
+from scheduler.planning.planner import may_be_late
 from scheduler.planning.situation import Situation
 from scheduler.planning.why import MORE_SLACK
 from scheduler.problem.limits import horizon
 from scheduler.problem.past import PAST
+from scheduler.records.homes import parse_homes
 
 if TYPE_CHECKING:
     from cli.settings import Settings
@@ -63,7 +65,8 @@ def situation_of(job: Job, values: Settings, asked: Asked, policy: Policy | None
     if not grid.is_replay(start):
         grid.freshen(reference, zones, start, end)
     needs = policy.needs if policy is not None else {"forecast"}
-    found = grid.to_plan_on(reference, zones, start, end, start, at_no_price="forecast" not in needs)
+    until = end + MORE_SLACK if may_be_late(policy) else None
+    found = grid.to_plan_on(reference, zones, start, until or end, start, at_no_price="forecast" not in needs)
     past = grid.ahead(reference, zones, start - PAST, start, start).series if "history" in needs else None
     situation = Situation(
         job=job,
@@ -77,9 +80,10 @@ def situation_of(job: Job, values: Settings, asked: Asked, policy: Policy | None
         allow_opposed=asked.allow_opposed,
         now=start,
         allowed=asked.allowed,
-        operator_home=values.text("home") or None,
+        operator_home=parse_homes(values.text("homes")).of(job.project, start) or values.text("home") or None,
         default_slack=slack,
         learnt=learnt,
+        until=until,
     )
     return situation, _year_notes(reference, start)
 

@@ -25,6 +25,9 @@ def _bound(why: Why) -> str:
     if why.gap_kg == 0:
         return f"optimal: no feasible placement is under {kg(why.bound_kg)} kg on the same forecast"
     share = "" if why.gap_pct is None else f" ({abs(why.gap_pct):.1f} %)"
+    if not why.reached:
+        gap = f"at most {kg(why.gap_kg)} kg{share} over the cheapest"
+        return f"{gap}: no feasible placement is under {kg(why.bound_kg)} kg"
     word = "over" if why.gap_kg > 0 else "UNDER, for it breaks a constraint,"
     return f"{kg(abs(why.gap_kg))} kg{share} {word} the cheapest feasible placement, {kg(why.bound_kg)} kg"
 

@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from cli.policy_diff import diff
+from cli.policy_shadow import shadow
+from cli.policy_tune import tune
+
 if TYPE_CHECKING:
     from scheduler.ports import Policy
 
-_HELP: Final = "Show the policies that can place a job."
+_HELP: Final = "Show the policies that can place a job, and compare them."
 _SECTIONS: Final = ("Notes:", "Options:", "Guarantees:")
 
 app = typer.Typer(help=_HELP, no_args_is_help=True, pretty_exceptions_enable=False)
+
+app.command("diff")(diff)
+app.command("shadow")(shadow)
+app.command("tune")(tune)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON. Default: off.")]
 

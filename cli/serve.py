@@ -23,8 +23,8 @@ import typer
 if TYPE_CHECKING:
     from filelock import FileLock
 
+    from cli.serve_loop import Loop
     from cli.settings import Settings
-    from scheduler.execution.health import Health
     from scheduler.records.store import Store
 
 DRAIN_S: Final = 8.0
@@ -50,9 +50,13 @@ def serve(
         Path | None, typer.Option(help="Log there; put aside at 10 MiB, three old ones are kept [default: stderr].")
     ] = None,
     http: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Answer /healthz there: 200, or 503 when the loop is stuck.")
+        str | None, typer.Option(metavar="HOST:PORT", help="Answer /healthz and Prometheus' /metrics there.")
     ] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help="Let --http answer other machines.")] = False,
+    shadow: Annotated[
+        str | None,
+        typer.Option(metavar="POLICY", help="Plan each new job with this policy too, beside, and launch none of it."),
+    ] = None,
 ) -> None:
     """Run the loop that launches, suspends, resumes and accounts for the jobs, until SIGTERM or Ctrl-C.
 
@@ -64,14 +68,18 @@ def serve(
       carbonsched serve
       carbonsched serve --background
       carbonsched serve --log-format json --http 127.0.0.1:8764
+      carbonsched serve --shadow lowest-carbon-window
     """
     from cli import serve_log, wiring
     from cli.console import say
     from scheduler.execution.health_http import parse_address
+    from scheduler.execution.shadow import shadow_policy
 
     address = None if http is None else parse_address(http, insecure=insecure)
+    beside = None if shadow is None else shadow_policy(shadow, wiring.policies())
     if background:
         options = ["--log-format", log_format.value, *(["--http", http] if http else [])]
+        options += [] if shadow is None else ["--shadow", shadow]
         options += [] if log_file is None else ["--log-file", str(log_file.absolute())]
         pid = ensure_scheduler([*options, *(["--insecure"] if insecure else [])])
         say(f"a scheduler runs already (process {running_pid()})" if pid is None else f"scheduler started (pid {pid})")
@@ -86,7 +94,7 @@ def serve(
         )
     stopping = _on_signals()
     serve_log.configure(log_format, file=log_file)
-    _run(store, lease, stopping, address=address, until_idle=until_idle)
+    _run(store, lease, stopping, address=address, until_idle=until_idle, shadow=beside)
 
 
 def _run(
@@ -96,20 +104,22 @@ def _run(
     *,
     address: tuple[str, int] | None,
     until_idle: bool,
+    shadow: str | None,
 ) -> None:
     """Hold the lease while the loop runs, and say where its health is answered."""
     import logging
 
-    from cli import wiring
+    from cli import wiring, wiring_loop
     from cli.serve_cautions import Cautions
 
     log = logging.getLogger(__name__)
     log.info("scheduler %d watches %s", os.getpid(), store.folder.root)
-    loop = wiring.loop(wiring.settings(), store, stopping)
+    loop = wiring_loop.loop(wiring.settings(), store, stopping, shadow=shadow)
     try:
-        with _answering(loop.health, address) as port:
+        with _answering(loop, address) as port:
             if address is not None:
-                log.info("health: http://%s:%d/healthz", *(address[0], port))
+                log.info("health: http://%s:%d/healthz", address[0], port)
+                log.info("metrics: http://%s:%d/metrics", address[0], port)
             Cautions(declared=wiring.clusters).start()
             loop.run(leave=(lambda: _leave(store, lease)) if until_idle else None)
     finally:
@@ -118,14 +128,15 @@ def _run(
 
 
 @contextmanager
-def _answering(health: Health, address: tuple[str, int] | None) -> Iterator[int]:
-    """Answers about the health at an address, if one was given; its port."""
-    from scheduler.execution.health_http import served
-
+def _answering(loop: Loop, address: tuple[str, int] | None) -> Iterator[int]:
+    """Answers about the loop at an address, if one was given; its port."""
     if address is None:
         yield 0
         return
-    with served(health, *address) as port:
+    from scheduler.execution.health_http import served
+    from scheduler.execution.metrics import Metrics
+
+    with served(Metrics(loop.health, loop.store, loop.clock), *address) as port:
         yield port
 
 

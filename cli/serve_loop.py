@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from cli import serve_log
+from cli.serve_beside import NowAndThen
+from cli.serve_settling import DailySettling
 from scheduler.domain.errors import CarbonschedError
 from scheduler.execution.engine import Engine
 from scheduler.execution.health import Health
@@ -50,6 +52,8 @@ class Loop:
         engines: builds the engine, and says when to build it anew.
         tick: time between the beginnings of two passes.
         stopping: holds something once a signal came.
+        settling: states anew what jobs emitted, once a day and beside the passes; None where nobody does.
+        beside: what else is done beside the passes.
     """
 
     store: Store
@@ -60,6 +64,8 @@ class Loop:
     health: Health
     tick: timedelta
     stopping: list[int]
+    settling: DailySettling | None = None
+    beside: Sequence[NowAndThen] = ()
     _engine: Engine | None = None
     _stamp: object = None
     _started_at: datetime = field(init=False)
@@ -113,6 +119,10 @@ class Loop:
         self.slips.before()
         open_jobs = engine.step(leave=lambda: bool(self.stopping))
         self.slips.after()
+        if self.settling is not None:
+            self.settling.step(engine.lanes)
+        for each in self.beside:
+            each.step(engine.lanes)
         with self.store.writing() as tx:
             tx.set_scheduler(os.getpid(), self._started_at, self.clock.now())
         waiting = self.notifier.scan()

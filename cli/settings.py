@@ -6,6 +6,7 @@ clusters or addresses are: it could redirect a submit to somebody else's machine
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,9 +18,14 @@ from scheduler.domain.basis import DEFAULT_BASIS, parse_basis
 from scheduler.domain.duration import format_duration, parse_duration
 from scheduler.domain.errors import InvalidInput, UnknownName
 from scheduler.domain.yaml_text import parse_mapping
+from scheduler.records.budgets import budgets_text, parse_budgets
+from scheduler.records.homes import homes_text, parse_homes
+from scheduler.records.periods_calendar import parse_time_zone
+from scheduler.reporting.language_codes import parse_language
 
 PREFIX: Final = "CARBONSCHED_"
 _FLAGS: Final = {"yes": True, "no": False}
+_ALL_PCT: Final = 100
 
 
 def plain_text(value: object) -> str:
@@ -38,6 +44,21 @@ def parse_flag(text: str) -> bool:
     if text not in _FLAGS:
         raise InvalidInput(f"{text!r} is neither yes nor no", hint="write yes or no")
     return _FLAGS[text]
+
+
+def parse_share_pct(text: str) -> float:
+    """A share that is not all. [%]
+
+    Raises:
+        InvalidInput: it is no number from 0 to below 100.
+    """
+    try:
+        share_pct = float(text)
+    except ValueError:
+        share_pct = math.nan
+    if not 0 <= share_pct < _ALL_PCT:
+        raise InvalidInput(f"{text!r} is no share", hint="write per cent, 0 or more and below 100")
+    return share_pct
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +82,12 @@ SETTINGS: Final = (
     Setting(name="clusters", parse=Path, meaning="cluster file, or folder of them", default="", local=False),
     Setting(name="intensity_table", parse=str, meaning="intensity table to plan and account on", default=""),
     Setting(
+        name="marginal_table",
+        parse=str,
+        meaning="marginal intensity table, or static-tables, that reports say what was avoided on",
+        default="",
+    ),
+    Setting(
         name="sources",
         parse=parse_chains,
         meaning="intensity sources in order, for all zones or by zone",
@@ -78,8 +105,31 @@ SETTINGS: Final = (
     Setting(name="basis", parse=parse_basis, meaning="what an intensity is to mean", default=str(DEFAULT_BASIS)),
     Setting(name="forecast_refresh", parse=parse_duration, meaning="how long a forecast is new", default="30m"),
     Setting(name="year", parse=int, meaning="year of the static tables, default the newest", default="0"),
+    Setting(name="default_policy", parse=str, meaning="policy of a job that names none", default="carbon-aware"),
+    Setting(
+        name="default_min_saving",
+        parse=parse_share_pct,
+        meaning="least saving worth acting on, of a job that states none [%]",
+        default="0",
+    ),
     Setting(name="default_slack", parse=parse_duration, meaning="slack of a job without a deadline", default="0s"),
     Setting(name="home", parse=str, meaning="home cluster of every job, before the job's own", default=""),
+    Setting(
+        name="homes",
+        parse=parse_homes,
+        meaning="home cluster of a project from a date on, before all others",
+        default="",
+        local=False,
+        written=homes_text,
+    ),
+    Setting(
+        name="budgets",
+        parse=parse_budgets,
+        meaning="what a project may emit in a month from a date on [kg]",
+        default="",
+        local=False,
+        written=budgets_text,
+    ),
     Setting(name="tick", parse=parse_duration, meaning="time between two looks at the clusters", default="1s"),
     Setting(name="lease", parse=parse_duration, meaning="how long an unseen agent may still run", default="15m"),
     Setting(name="sample_every", parse=parse_duration, meaning="time between two samples of a run", default="30s"),
@@ -88,6 +138,21 @@ SETTINGS: Final = (
         parse=parse_flag,
         meaning="move also to where the marginal price opposes: yes or no",
         default="no",
+    ),
+    Setting(
+        name="max_wait",
+        parse=parse_duration,
+        meaning="wait after which carbon is no matter of a job's turn",
+        default="7d",
+    ),
+    Setting(
+        name="planning_budget", parse=parse_duration, meaning="time for one search when jobs share room", default="10s"
+    ),
+    Setting(
+        name="reporting_time_zone", parse=parse_time_zone, meaning="by whose midnights a period ends", default="UTC"
+    ),
+    Setting(
+        name="report_language", parse=parse_language, meaning="language of reports: en, fr-CA or fr-FR", default="en"
     ),
     Setting(name="deadline_margin", parse=parse_duration, meaning="least time kept before a deadline", default="2m"),
 )
@@ -123,6 +188,10 @@ class Settings:
     def flag(self, name: str) -> bool:
         """A setting that is yes or no."""
         return parse_flag(self.text(name))
+
+    def share_pct(self, name: str) -> float:
+        """A setting that is a share. [%]"""
+        return parse_share_pct(self.text(name))
 
     def path(self, name: str) -> Path | None:
         """A setting that is a path, None where it is unset."""

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import sys
-import time
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from cli.settings import Settings
-    from cli.simulate_trace import Reading
-    from scheduler.ports import Policy
-    from scheduler.simulation.forecasts import Forecasts
-    from scheduler.simulation.request import Request
-    from scheduler.simulation.results import Replayed
-    from scheduler.simulation.table import Table
-    from scheduler.simulation.world import World
-
-BASELINE: Final = "run-now"
-_DEFAULT: Final = (BASELINE, "carbon-aware")
-_HASH: Final = "hash"
+_DEFAULT: Final = ("run-now", "carbon-aware")
 
 
 def simulate(
-    jobs: Annotated[Path, typer.Option(metavar="CSV", help="Trace: CSV or CSV.gz, or from sacct.", show_default=False)],
+    jobs: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Trace: CSV or CSV.gz, from sacct, or Ray's list.", show_default=False),
+    ] = None,
+    from_store: Annotated[
+        bool, typer.Option("--from-store", help="Replay the jobs of the store instead of a trace.")
+    ] = False,
     clusters: Annotated[
         Path | None, typer.Option(help="Cluster file, or folder of them; default those declared.", show_default=False)
     ] = None,
@@ -46,7 +37,7 @@ def simulate(
     ] = "0",
     home: Annotated[
         str, typer.Option(metavar="NAME|hash", help="Home of jobs that state none; hash: by id, in proportion to GPUs.")
-    ] = _HASH,
+    ] = "hash",
     interruptible_from: Annotated[
         str | None,
         typer.Option(
@@ -58,6 +49,15 @@ def simulate(
     restart: Annotated[
         str, typer.Option(metavar="DURATION", help="From a resume to progress, for jobs that do not say.")
     ] = "0m",
+    min_saving: Annotated[
+        str, typer.Option(metavar="PERCENT", help="Least saving worth a wait, a suspend or leaving home.")
+    ] = "0",
+    since: Annotated[
+        str | None, typer.Option(help="Jobs submitted from this ISO time on, after any shift.", show_default=False)
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Jobs submitted before this ISO time, after any shift.", show_default=False)
+    ] = None,
     shift_to: Annotated[
         str,
         typer.Option(
@@ -67,10 +67,56 @@ def simulate(
     tz: Annotated[
         str, typer.Option(metavar="ZONE", help="Time zone of times that state none.", show_default=False)
     ] = "",
-    replan: Annotated[str, typer.Option(metavar="WHEN", help="never: each job is planned once.")] = "never",
-    seed: Annotated[int, typer.Option(help="Of the homes that ids decide.")] = 0,
+    replan: Annotated[
+        str,
+        typer.Option(metavar="WHEN", help="Make plans again: never, issue (with each forecast), or each so often: 1h."),
+    ] = "never",
+    horizon: Annotated[
+        str,
+        typer.Option(
+            metavar="DURATION", help="Believe forecasts so far ahead; behind it history's stand in.", show_default=False
+        ),
+    ] = "",
+    duration_error: Annotated[
+        str, typer.Option(metavar="SHARE", help="Tell policies durations that are wrong by about this: 0.2.")
+    ] = "0",
+    failures: Annotated[
+        str, typer.Option(metavar="SHARE", help="Let so many jobs end by themselves before they are done: 0.1.")
+    ] = "0",
+    gpu_w_cdf: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE[:COLUMN]",
+            help="Draw the power of jobs that state none: CSV of cdf_pct, W.",
+            show_default=False,
+        ),
+    ] = "",
+    seed: Annotated[int, typer.Option(help="Of the homes that ids decide, and of all that is drawn.")] = 0,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=A,B,...",
+            help="Vary an option, such as slack=0,24,72; repeat it for all combinations.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes at most; small replays take one.")] = os.cpu_count()
+    or 1,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write the JSON to this file.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Write this file: a page (.html), .parquet, or else JSON.", show_default=False
+        ),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Keep each finished replay there, and take up those that are.", show_default=False
+        ),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="NAME=KG", help="Hold a budget a month against the whole trace [kg].", show_default=False),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -84,168 +130,44 @@ def simulate(
       carbonsched simulate --jobs trace.csv --intensity-table grid.csv
       carbonsched simulate --jobs trace.csv --intensity-table grid.csv --policy run-now --policy wait-awhile --json
       carbonsched simulate --jobs trace.csv --intensity-table grid.csv --slack 12h --home france --shift-to 2026-03-03
+      carbonsched simulate --from-store --intensity-table observed.csv
+      carbonsched simulate --jobs trace.csv --intensity-table grid.csv --replan 1h --duration-error 0.2 --failures 0.1
+      carbonsched simulate --jobs trace.csv --intensity-table grid.csv --sweep slack=0,6,24 --sweep restart=0m,10m
+      carbonsched simulate --jobs trace.csv --intensity-table grid.csv --slack 24 --resume done -o page.html
     """
-    from cli import wiring
-    from cli.console import emit, emit_json, say
-    from cli.simulate_output import as_document, as_text, write_document
-    from cli.simulate_trace import read_trace
+    from cli.simulate_case import Asked
+    from cli.simulate_deliver import Delivery, deliver
+    from cli.simulate_sweep import settings_of
     from scheduler.domain.errors import InvalidInput
-    from scheduler.simulation.results import compare
-    from scheduler.simulation.screening import screened
+    from scheduler.domain.instant import parse_instant
 
-    if replan != "never":
-        raise InvalidInput(f"--replan {replan!r} is not there yet", hint="leave it out: each job is planned once")
-    chosen = _policies(policy or list(_DEFAULT))
-    values = wiring.settings()
-    world, notes = _world(values, clusters, intensity_table, seed)
-    trace = read_trace(jobs, _reading(slack, home, interruptible_from, restart, shift_to, tz))
-    requests, left = screened(world, trace.requests)
-    for note in (*notes, *trace.notes):
-        say(f"note: {note}")
-    if not requests:
-        raise InvalidInput(
-            f"no job of {jobs.name} can be replayed: {left[0].job_id}: {left[0].reason}",
-            hint=f"the table runs {_span(world.table)}; --shift-to moves a trace",
-        )
-    told = _forecasts(world.table, forecasts)
-    replayed, perfect = _replays(world, requests, chosen, told)
-    made = compare(world.table, requests, replayed, perfect, BASELINE)
-    document = as_document(
-        made,
-        list(dict.fromkeys(policy or _DEFAULT)),
-        world=world,
-        requests=requests,
-        left=left,
-        forecasts=told.name,
+    if (jobs is None) is not from_store:
+        raise InvalidInput("one trace is needed", hint="give --jobs FILE, or --from-store, one of the two")
+    asked = Asked(
+        jobs=jobs,
+        clusters=clusters,
+        intensity_table=intensity_table,
+        forecasts=forecasts,
+        slack=slack,
+        home=home,
+        interruptible_from=interruptible_from,
+        restart=restart,
+        shift_to=shift_to,
+        tz=tz,
+        min_saving=min_saving,
+        since=None if since is None else parse_instant(since, what="--since"),
+        until=None if until is None else parse_instant(until, what="--until"),
+        replan=replan,
+        horizon=horizon,
+        duration_error=duration_error,
+        failures=failures,
+        gpu_w_cdf=gpu_w_cdf,
         seed=seed,
     )
-    if output is not None:
-        write_document(output, document)
-    if as_json:
-        emit_json(document)
-    elif output is None:
-        emit(as_text(document))
-
-
-def _policies(names: Sequence[str]) -> Mapping[str, Policy]:
-    """The policies to replay, with the baseline that savings are counted from."""
-    from cli import wiring
-    from scheduler.domain.errors import UnknownName
-
-    installed = wiring.policies()
-    for name in names:
-        if name not in installed:
-            raise UnknownName("policy", name, installed)
-    return {name: installed[name] for name in dict.fromkeys((BASELINE, *names))}
-
-
-def _world(values: Settings, clusters: Path | None, given: Path | None, seed: int) -> tuple[World, tuple[str, ...]]:
-    """The clusters whose zone is in the table, and what there is to say of the others."""
-    from cli import wiring
-    from intensity_sources.csv_file import CsvFile
-    from scheduler.domain.basis import parse_basis
-    from scheduler.domain.errors import InvalidInput
-    from scheduler.simulation.table import table_of
-    from scheduler.simulation.world import World
-
-    declared = wiring.clusters(clusters)
-    path = given or (Path(values.text("intensity_table")) if values.text("intensity_table") else None)
-    if path is None:
-        raise InvalidInput("a replay needs observed intensities", hint="give a CSV of them with --intensity-table")
-    basis = parse_basis(values.text("basis"))
-    source = CsvFile(path.expanduser(), basis)
-    known = [cluster for cluster in declared if cluster.zone in source.zones()]
-    notes = tuple(
-        f"{cluster.name} is left out: {path.name} has no zone {cluster.zone}"
-        for cluster in declared
-        if cluster not in known
+    names = list(dict.fromkeys(policy or _DEFAULT))
+    trace = "the jobs of the store" if jobs is None else jobs.name
+    deliver(
+        settings_of(asked, sweep or []),
+        names,
+        Delivery(trace=trace, output=output, as_json=as_json, resume=resume, budget=budget, workers=workers),
     )
-    if not known:
-        raise InvalidInput(
-            f"{path.name} has the zone of no cluster", hint=f"it has {', '.join(source.zones())}; add a column a zone"
-        )
-    zones = sorted({cluster.zone for cluster in known})
-    series = {zone: source.series(zone, basis, source.start, source.end) for zone in zones}
-    return World(known, table_of(series), seed), notes
-
-
-def _reading(slack: str, home: str, interruptible_from: str | None, restart: str, shift_to: str, tz: str) -> Reading:
-    """How the trace's blanks are filled."""
-    from cli.simulate_trace import Reading
-    from scheduler.domain.duration import parse_duration
-
-    hours = slack.strip().removesuffix("h")
-    return Reading(
-        tz=tz,
-        shift_to=shift_to.strip(),
-        slack=parse_duration(f"{hours}h" if hours.replace(".", "", 1).isdigit() else slack, what="--slack"),
-        home="" if home == _HASH else home,
-        interruptible_from=(
-            None if interruptible_from is None else parse_duration(interruptible_from, what="--interruptible-from")
-        ),
-        restart=parse_duration(restart, what="--restart"),
-    )
-
-
-def _span(table: Table) -> str:
-    """From when to when a table runs."""
-    from scheduler.domain.instant import format_instant
-
-    return f"{format_instant(table.start)} to {format_instant(table.moment(table.end_us))}"
-
-
-def _forecasts(table: Table, said: str) -> Forecasts:
-    """The way to look ahead that was asked for."""
-    from cli.simulate_issued import read_issues
-    from scheduler.domain.errors import InvalidInput
-    from scheduler.simulation.forecasts import History, Issued, Perfect
-
-    if said == Perfect.name:
-        return Perfect(table)
-    if said == History.name:
-        return History(table)
-    if not Path(said).exists():
-        raise InvalidInput(f"--forecasts {said!r} is neither perfect, nor history, nor a file", hint="check the path")
-    return Issued(table, read_issues(Path(said), table))
-
-
-def _replays(
-    world: World, requests: Sequence[Request], chosen: Mapping[str, Policy], told: Forecasts
-) -> tuple[dict[str, Replayed], dict[str, Replayed]]:
-    """Every policy's replay, and the same with perfect forecasts, made anew only where a policy looks ahead."""
-    from scheduler.simulation.forecasts import Perfect
-
-    replayed = {name: _replay(world, requests, policy, told) for name, policy in chosen.items()}
-    if told.name == Perfect.name:
-        return replayed, replayed
-    perfect = Perfect(world.table)
-    ahead = {name for name, policy in chosen.items() if "forecast" in policy.needs}
-    return replayed, {
-        name: _replay(world, requests, policy, perfect) if name in ahead else replayed[name]
-        for name, policy in chosen.items()
-    }
-
-
-def _replay(world: World, requests: Sequence[Request], policy: Policy, told: Forecasts) -> Replayed:
-    """One policy's replay, with its progress on stderr where a person watches."""
-    from scheduler.simulation.bill import bill
-    from scheduler.simulation.replay import replay
-    from scheduler.simulation.results import Replayed
-
-    began = time.perf_counter()
-    runs = replay(world, requests, policy, told, _progress(f"{policy.name} ({told.name})", len(requests), began))
-    if sys.stderr.isatty():
-        sys.stderr.write("\r\033[K")
-    return Replayed(runs=runs, bill=bill(world, requests, runs), wall_s=time.perf_counter() - began)
-
-
-def _progress(what: str, count: int, began: float) -> Callable[[int], None]:
-    """Tells how far a replay is and how long it will take, nothing where stderr is no terminal."""
-
-    def tell(done: int) -> None:
-        """Overwrite the line of before."""
-        if done and sys.stderr.isatty():
-            left_s = (time.perf_counter() - began) * (count - done) / done
-            sys.stderr.write(f"\r{what}: {done:,} of {count:,} jobs, {left_s:.0f} s left \033[K")
-
-    return tell

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from cli.console import SCHEMA, table
-from scheduler.domain.errors import InvalidInput
+from cli.simulate_case import Asked
+from scheduler.domain.errors import CarbonschedError, InvalidInput
 from scheduler.domain.instant import format_instant
 from scheduler.simulation.request import Request
 from scheduler.simulation.results import Comparison, Outcome
@@ -28,6 +30,7 @@ _COLUMNS: Final = (
     ("missed", "missed_deadlines", "{:,}"),
     ("late at admission", "late_at_admission", "{:,}"),
     ("suspends", "suspends", "{:,}"),
+    ("solves", "solves", "{:,}"),
 )
 
 
@@ -39,7 +42,7 @@ def as_document(
     requests: Sequence[Request],
     left: Sequence[LeftOut],
     forecasts: str,
-    seed: int,
+    asked_for: Asked,
 ) -> dict[str, object]:
     """The contract with machines, the policies in the order asked for."""
     counts: Counter[str] = Counter(each.why for each in left)
@@ -56,8 +59,12 @@ def as_document(
         "baseline": "run-now",
         "compared": made.compared,
         "forecasts": forecasts,
-        "replan": "never",
-        "seed": seed,
+        "replan": asked_for.replan,
+        "horizon": asked_for.horizon or None,
+        "duration_error": asked_for.duration_error,
+        "failures": asked_for.failures,
+        "gpu_w_cdf": asked_for.gpu_w_cdf or None,
+        "seed": asked_for.seed,
         "clusters": [
             {"cluster": c.name, "zone": c.zone, "gpus": c.gpus, "simulated": c.simulated} for c in world.clusters
         ],
@@ -66,6 +73,21 @@ def as_document(
 
 
 def as_text(document: Mapping[str, object]) -> str:
+    """A table a setting, each under what it varies."""
+    if "sweep" not in document:
+        return _one_text(document)
+    every = document["sweep"]
+    assert isinstance(every, list)  # noqa: S101  # made by the sweep
+    parts = [f"{_said(one['setting'])}\n\n{_one_text(one)}" for one in every]
+    return "\n\n".join(parts)
+
+
+def _said(setting: Mapping[str, str]) -> str:
+    """What a setting varies."""
+    return ", ".join(f"{name} {value}" for name, value in setting.items())
+
+
+def _one_text(document: Mapping[str, object]) -> str:
     """A row a policy, and the jobs that were left out."""
     policies, left = document["policies"], document["left_out"]
     assert isinstance(policies, list)  # noqa: S101  # made above
@@ -83,13 +105,47 @@ def as_text(document: Mapping[str, object]) -> str:
     return "\n".join(lines)
 
 
-def write_document(path: Path, document: Mapping[str, object]) -> None:
-    """Write the JSON as a whole: a run that is interrupted leaves what was there before."""
+def form_of(path: Path | None) -> str:
+    """The form that a file is written in, by its ending: html, parquet, else json.
+
+    Raises:
+        CarbonschedError: what draws or packs it is not installed, which is said before anything is replayed.
+    """
+    form = "" if path is None else path.suffix.removeprefix(".").lower()
+    needed = {"html": ("jinja2", "vl_convert"), "parquet": ("pandas", "pyarrow")}.get(form, ())
+    for name in needed:
+        if importlib.util.find_spec(name) is None:
+            raise CarbonschedError(
+                f"a file {path} needs {name}, which is not here", hint="pip install 'carbonsched[report]'"
+            )
+    return form if needed else "json"
+
+
+def document_bytes(document: Mapping[str, object]) -> bytes:
+    """The JSON."""
+    return (json.dumps({"schema": SCHEMA, **document}, indent=2, allow_nan=False) + "\n").encode()
+
+
+def parquet_bytes(rows: Sequence[Mapping[str, object]]) -> bytes:
+    """A Parquet file of rows that all have the same columns."""
+    import io
+
+    import pandas as pd
+
+    out = io.BytesIO()
+    frame = pd.DataFrame(list(rows))
+    for name in frame.columns:
+        if frame[name].isna().all():  # no column of nothing but null, whose type nobody could tell
+            frame[name] = frame[name].astype("float64")
+    frame.to_parquet(out, engine="pyarrow", index=False)
+    return out.getvalue()
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file as a whole: a run that is interrupted leaves what was there before."""
     beside = path.with_name(f"{path.name}.part")
     try:
-        beside.write_text(
-            json.dumps({"schema": SCHEMA, **document}, indent=2, allow_nan=False) + "\n", encoding="utf-8"
-        )
+        beside.write_bytes(content)
         beside.replace(path)
     except OSError as exc:
         raise InvalidInput(f"{path} cannot be written: {exc.strerror or exc}", hint="choose another file") from exc
@@ -112,6 +168,8 @@ def _policy(outcome: Outcome, jobs: int, left: Mapping[str, int]) -> dict[str, o
         "mean_wait_h": outcome.mean_wait_h,
         "mean_start_delay_h": outcome.mean_start_delay_h,
         "suspends": outcome.suspends,
+        "failed": outcome.failed,
+        "solves": outcome.solves,
         "gpu_hours": outcome.gpu_hours,
         "wall_s": outcome.wall_s,
     }

@@ -1,4 +1,4 @@
-"""Job traces from disk: the contract's CSV, the published Philly file, and what Slurm's sacct prints.
+"""Job traces from disk: the contract's CSV, the published Philly and PAI files, Slurm's and Ray's own lists.
 
 A format is told by its header. Every fault names the file, the line and the way out.
 """
@@ -14,13 +14,17 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cli.simulate_rows import Row, read_rows
+from cli.simulate_formats import Row
+from cli.simulate_rows import read_rows
 from scheduler.domain.errors import CarbonschedError, InvalidInput
 from scheduler.domain.instant import parse_instant, to_utc
 from scheduler.problem.problem import Interruption
 from scheduler.simulation.request import Request
 
 WEEK_DAYS: Final = 7
+_DONE: Final = ("completed", "succeeded", "pass")
+_NOT_DONE: Final = ("fail", "kill", "cancel", "timeout", "time_out", "node_fail", "out_of_me", "preempt", "stopped")
+"""Beginnings of what Slurm, Ray, Philly and PAI say of jobs that ended, in small letters."""
 _NAIVE_LENGTH: Final = len("2026-03-01T06:00:00")
 
 
@@ -35,6 +39,7 @@ class Reading:
         home: of jobs that state none, empty where the id decides.
         interruptible_from: jobs that do not say may be suspended from this length on, None for never.
         restart: of jobs that may be suspended and state none.
+        min_saving_pct: of every job. [%]
     """
 
     tz: str = ""
@@ -43,6 +48,7 @@ class Reading:
     home: str = ""
     interruptible_from: timedelta | None = None
     restart: timedelta = timedelta(0)
+    min_saving_pct: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +74,12 @@ def read_trace(path: Path, reading: Reading) -> Trace:
     _require_unique(found.rows, path.name)
     zone = _zone(reading.tz)
     times = [_local(row, zone, path.name) for row in found.rows]
-    shift = _shift(min(times, key=lambda moment: moment.replace(tzinfo=None)).date(), reading.shift_to)
+    if found.counted and not reading.shift_to:
+        raise InvalidInput(
+            f"the times of {path.name} count from its beginning", hint="say when that was: --shift-to 2022-03-01"
+        )
+    first = min(times, key=lambda moment: moment.replace(tzinfo=None)).date()
+    shift = _begun(first, reading.shift_to) if found.counted else weeks_to(first, reading.shift_to)
     submitted = [to_utc(_moved(moment, shift, zone)) for moment in times]
     one = _Maker(path.name, reading, zone, shift)
     requests = tuple(starmap(one.request, zip(found.rows, submitted, strict=True)))
@@ -112,16 +123,20 @@ class _Maker:
         may_pause = said == "1" if said else from_length is not None and length >= from_length
         restart = _minutes(cells, "restart_minutes", reading.restart) if may_pause else timedelta(0)
         checkpoint = _minutes(cells, "checkpoint_minutes", timedelta(0))
+        ended = _ended(cells)
         return Request(
             job_id=row.job_id,
             submitted=submitted,
-            length=length,
+            length=length * ended,
+            estimate=length if ended < 1 else None,
+            failed=ended < 1 or _failed(cells),
             gpus=_gpus(cells),
             deadline=self._deadline(cells, submitted, length),
             home=cells.get("home") or reading.home,
             interruption=Interruption(checkpoint_h=checkpoint / timedelta(hours=1)) if may_pause else None,
             restart=restart,
             gpu_w=_power_w(cells),
+            min_saving_pct=reading.min_saving_pct,
         )
 
     def _deadline(self, cells: Mapping[str, str], submitted: datetime, length: timedelta) -> datetime:
@@ -186,7 +201,7 @@ def _moved(moment: datetime, shift: timedelta, zone: ZoneInfo | None) -> datetim
     return (moment.replace(tzinfo=None) + shift).replace(tzinfo=zone)
 
 
-def _shift(first: date, to: str) -> timedelta:
+def weeks_to(first: date, to: str) -> timedelta:
     """Whole weeks that bring the day of the first submission to a date or the next such weekday, or into a year."""
     if not to:
         return timedelta(0)
@@ -200,6 +215,14 @@ def _shift(first: date, to: str) -> timedelta:
     except ValueError as exc:
         raise InvalidInput(f"--shift-to {to!r} is no date", hint="write 2022-09-01, or a year such as 2022") from exc
     return timedelta(weeks=weeks)
+
+
+def _begun(first: date, at: str) -> timedelta:
+    """What brings the first submission of a trace without dates to a day, or to the first one of a year."""
+    try:
+        return (date(int(at), 1, 1) if len(at) == len("2022") else date.fromisoformat(at)) - first
+    except ValueError as exc:
+        raise InvalidInput(f"--shift-to {at!r} is no date", hint="write 2022-09-01, or a year such as 2022") from exc
 
 
 def _number(cells: Mapping[str, str], name: str) -> float:
@@ -239,6 +262,24 @@ def _gpus(cells: Mapping[str, str]) -> int:
     if value < 1 or value != int(value):
         raise InvalidInput(f"gpus is {cells['gpus']!r}", hint="a job takes a whole number of GPUs, 1 or more")
     return int(value)
+
+
+def _ended(cells: Mapping[str, str]) -> float:
+    """The share of its work at which a job ended by itself, 1 where the cell is blank. [-]"""
+    if not cells.get("ended"):
+        return 1.0
+    value = _number(cells, "ended")
+    if not 0 < value <= 1:
+        raise InvalidInput(f"ended is {value:g}", hint="write the share of its work that was done, over 0 and up to 1")
+    return value
+
+
+def _failed(cells: Mapping[str, str]) -> bool:
+    """Whether a job's status says that it did not get done."""
+    said = cells.get("status", "").lower()
+    if said and not said.startswith((*_DONE, *_NOT_DONE)):
+        raise InvalidInput(f"status is {cells['status']!r}", hint="write COMPLETED or FAILED, or leave it blank")
+    return said.startswith(_NOT_DONE)
 
 
 def _power_w(cells: Mapping[str, str]) -> float | None:

@@ -54,13 +54,19 @@ def submit(
       carbonsched submit examples/job.yaml --dry-run --json
       carbonsched submit examples/job.yaml examples/job_ray.yaml
     """
+    from dataclasses import replace
+
     from cli import jobs, wiring
+    from cli.job_defaults import with_defaults
     from cli.plan import listed, table_of
     from cli.submit_store import drafts, packages, submitted, until
     from scheduler.domain.errors import InvalidInput
 
     values = wiring.settings()
-    wishes = _wishes(job_files or [], list(context.obj or ()), sets or [], key, listed(allow))
+    wishes = [
+        replace(wish, job=with_defaults(wish.job, values))
+        for wish in _wishes(job_files or [], list(context.obj or ()), sets or [], key, listed(allow))
+    ]
     if wait and len(wishes) > 1:
         raise InvalidInput("--wait watches one job, and there are several", hint="carbonsched wait, for each of them")
     for wish in wishes:
@@ -160,6 +166,10 @@ def _report(made: Sequence[Made], *, quiet: bool, as_json: bool, dry_run: bool =
     for each in made:
         if not as_json:
             emit("dry run" if dry_run else each.job_id)
+        if each.held:
+            say(f"{each.job_id}: {each.held}; carbonsched release {each.job_id} starts it all the same")
+        if each.document.get("late_at_admission"):
+            say(f"{each.job_id or 'it'} would be late: nothing keeps its deadline beside what other jobs hold")
         if each.known:
             say(f"the key {each.known!r} is that of {each.job_id}, which is {each.state}: nothing was submitted")
     if len(made) > 1 and not quiet:

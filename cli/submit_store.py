@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
@@ -28,6 +28,7 @@ from scheduler.records.store import Store
 from scheduler.records.transaction import Transaction
 
 if TYPE_CHECKING:
+    from cli.budgets import Gate
     from scheduler.execution.placing import Placed, PlanningPlacer
     from scheduler.planning.plan import Plan
 
@@ -57,6 +58,7 @@ class Made:
 
     Args:
         plan: what was decided; None where `known`, the key, was that of a job before.
+        held: why it is held from the start; empty where it is not.
     """
 
     job_id: str
@@ -64,6 +66,7 @@ class Made:
     document: Mapping[str, object]
     plan: Plan | None
     known: str = ""
+    held: str = ""
 
     def as_json(self) -> dict[str, object]:
         """The answer to a machine."""
@@ -122,16 +125,17 @@ def submitted(
         time, the store is held while they are made: that comes to an end.
     """
     with _turn(store):
+        gate = _gate(store, wishes)
         for _ in range(_TRIES):
             with store.reading() as tx:
                 ground = _Ground.of(tx, wishes)
             plans = ground.plans(wishes, placer, reference)
             with store.writing() as tx:
                 if tx.reservations_revision() == ground.revision:
-                    return _stored_all(tx, ground, wishes, plans, reference, digests)
+                    return _stored_all(tx, ground, wishes, plans, reference, digests, gate)
         with store.writing() as tx:
             ground = _Ground.of(tx, wishes)
-            return _stored_all(tx, ground, wishes, ground.plans(wishes, placer, reference), reference, digests)
+            return _stored_all(tx, ground, wishes, ground.plans(wishes, placer, reference), reference, digests, gate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +178,15 @@ class _Ground:
         return made
 
 
+def _gate(store: Store, wishes: Sequence[Wish]) -> Gate | None:
+    """What holds jobs at their project's limit; None where the operator has set no budget."""
+    if not wiring.settings().text("budgets"):
+        return None
+    from cli.budgets import gate_of  # it reads accounts, which takes time that most submits need not spend
+
+    return gate_of(store, [wish.job.project for wish in wishes])
+
+
 @contextmanager
 def _turn(store: Store) -> Iterator[None]:
     """One command after the other: none plans in vain because another one was faster."""
@@ -199,17 +212,19 @@ def _stored_all(
     plans: Sequence[Placed | None],
     reference: Mapping[str, str],
     digests: Sequence[str | None],
+    gate: Gate | None,
 ) -> list[Made]:
     """Store every job that has a plan; the others are there."""
-    made = []
-    for number, (wish, placed, digest) in enumerate(zip(wishes, plans, digests, strict=True)):
+    made, ids = [], sorted(_new_id() for _ in wishes)  # they were submitted at one instant, and stay in their order
+    for job_id, wish, placed, digest in zip(ids, wishes, plans, digests, strict=True):
         if placed is None:
             known = tx.job_by_key(wish.job.key or "")
             assert known is not None, wish.job.key  # noqa: S101  # nothing was added or taken away since
             made.append(_known(known, tx.newest_plans([known.id])[known.id].document))
         else:
-            at = ground.now + timedelta(microseconds=number)  # so that they stay in their order
-            made.append(_stored(tx, wish.job, placed, reference, digest, at))
+            segments = placed.plan.chosen.placement.segments
+            held = gate.why_held(wish.job, placed.document, segments) if gate else ""
+            made.append(_stored(tx, job_id, wish.job, placed, reference, digest, ground.now, held))
     return made
 
 
@@ -230,23 +245,29 @@ def _placed(
         raise
 
 
+def _new_id() -> str:
+    """An id that nobody guesses."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(_ID_LENGTH))
+
+
 def _stored(
-    tx: Transaction, job: Job, placed: Placed, reference: Mapping[str, str], digest: str | None, now: datetime
-) -> Made:
-    """Store a job with its plan."""
+    tx: Transaction, job_id: str, job: Job, placed: Placed, reference: Mapping[str, str], digest: str | None,
+    now: datetime, held: str,
+) -> Made:  # fmt: skip
+    """Store a job with its plan, held where there is a reason to."""
     spec = job.model_dump_json(exclude_defaults=True)
     assembled = placed.plan.assembled
     row = JobRow(
-        id="".join(secrets.choice(_ALPHABET) for _ in range(_ID_LENGTH)),
+        id=job_id,
         key=job.key,
         job=job,
         spec_sha256=hashlib.sha256(f"{spec}{digest}".encode()).hexdigest(),
         package=digest,
         intensity=reference,
-        counterfactual=register(job, assembled.ground.home, now, assembled.limits.earliest),
-        state=JobState.PLANNED,
-        wanted="run",
-        reason="",
+        counterfactual=register(job, assembled.ground.home, now, assembled.limits.earliest, home_by=placed.home_by),
+        state=JobState.HELD if held else JobState.PLANNED,
+        wanted="hold" if held else "run",
+        reason=held or placed.reason,
         progress=0.0,
         failures=0,
         interruptions=0,
@@ -257,7 +278,9 @@ def _stored(
     tx.add_job(row)
     tx.add_plan(row.id, now, placed.document)
     tx.add_event(row.id, now, "submitted", f"planned by {placed.plan.policy}")
-    return Made(job_id=row.id, state=row.state.value, document=placed.document, plan=placed.plan)
+    if held:
+        tx.add_event(row.id, now, "held", held)
+    return Made(job_id=row.id, state=row.state.value, document=placed.document, plan=placed.plan, held=held)
 
 
 def _known(row: JobRow, document: Mapping[str, object]) -> Made:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,20 +16,17 @@ from cli.settings import Settings, Value, load_settings
 from scheduler.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from cli.serve_loop import Loop
     from intensity_sources.registry import Sources
+    from scheduler.cluster_ports import Executor
     from scheduler.domain.basis import Basis
     from scheduler.domain.cluster import Cluster
     from scheduler.domain.job import Job
-    from scheduler.execution.engine import Engine
     from scheduler.execution.grid import Grid
     from scheduler.execution.keeping import Keeper
-    from scheduler.execution.lanes import Lanes
-    from scheduler.execution.notify import Emitted, Notifier
     from scheduler.execution.placing import PlanningPlacer
     from scheduler.execution.secret_files import SecretFiles
     from scheduler.execution.sites import Sites
-    from scheduler.ports import Executor, IntensityStore, Policy
+    from scheduler.ports import IntensityStore, Policy
     from scheduler.problem.learnt import Learnt
     from scheduler.records.evidence_files import EvidenceFiles
     from scheduler.records.state_folder import StateFolder
@@ -43,6 +39,11 @@ def settings() -> Settings:
     """The settings in force here."""
     defaults = {"state_dir": str(platformdirs.user_state_path(APP))}
     return load_settings(os.environ, Path.cwd(), platformdirs.user_config_path(APP), defaults)
+
+
+def user_settings_file() -> Path:
+    """The settings file of the user, whether it is there or not."""
+    return platformdirs.user_config_path(APP) / "carbonsched.yaml"
 
 
 def state_dir() -> Path:
@@ -222,6 +223,7 @@ def evidence() -> EvidenceFiles:
 def placer(values: Settings, declared: Sequence[Cluster], *, basis: str | None = None) -> PlanningPlacer:
     """Plans for stored jobs; on another basis than the settings' where one is given."""
     from scheduler.execution.placing import PlanningPlacer
+    from scheduler.records.homes import parse_homes
 
     on = grid(values, basis=basis)
     return PlanningPlacer(
@@ -230,6 +232,7 @@ def placer(values: Settings, declared: Sequence[Cluster], *, basis: str | None =
         policies=policies(),
         default_slack=values.duration("default_slack"),
         home=values.text("home") or None,
+        homes=parse_homes(values.text("homes")),
         least_margin=values.duration("deadline_margin"),
         past_runs=past_runs(),
         other=other_grid(values, on.basis),
@@ -254,107 +257,6 @@ def _executor(values: Settings, cluster: Cluster) -> Executor:
         return RayRest.connect(cluster, os.environ, lease=values.duration("lease"))
     except InvalidInput as exc:
         return Unusable(exc)
-
-
-def engine(values: Settings, opened: Store, lanes: Lanes) -> Engine:
-    """The engine with every real part, on lanes that outlive it."""
-    from scheduler.execution.clock import SystemClock
-    from scheduler.execution.engine import Engine
-    from scheduler.execution.harvest import Harvester
-    from scheduler.execution.launching import Launcher
-    from scheduler.execution.lookout import Lookout
-
-    declared = clusters()
-    clock, every = SystemClock(), values.duration("sample_every")
-    reached = sites(values, declared)
-    return Engine(
-        store=opened,
-        sites=reached,
-        placer=placer(values, declared),
-        launcher=Launcher(
-            state=opened.folder,
-            secrets=secret_files(),
-            sample_every=every,
-        ),
-        lookout=Lookout(
-            store=opened,
-            sites=reached,
-            harvester=Harvester(evidence=evidence(), clock=clock, every=every),
-            clock=clock,
-            lease=values.duration("lease"),
-        ),
-        clock=clock,
-        lanes=lanes,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Engines:
-    """The engine of the clusters as they are declared now."""
-
-    values: Settings
-    opened: Store
-    lanes: Lanes
-
-    def stamp(self) -> object:
-        """What changes when a cluster file does."""
-        return clusters_stamp()
-
-    def build(self) -> Engine:
-        """The engine with every real part."""
-        return engine(self.values, self.opened, self.lanes)
-
-
-def loop(values: Settings, opened: Store, stopping: list[int]) -> Loop:
-    """The scheduler's loop with every real part.
-
-    Args:
-        values: the settings in force.
-        opened: the store.
-        stopping: holds something once the loop is to end.
-    """
-    from cli.serve_loop import Loop
-    from scheduler.execution.clock import SystemClock
-    from scheduler.execution.health import Health
-    from scheduler.execution.lanes import Threads
-    from scheduler.execution.slips import Slips
-
-    clock, tick = SystemClock(), values.duration("tick")
-    return Loop(
-        store=opened,
-        clock=clock,
-        engines=Engines(values, opened, Threads()),
-        notifier=notifier(opened),
-        slips=Slips(store=opened, clock=clock, tick=tick),
-        health=Health(clock=clock, tick=tick),
-        tick=tick,
-        stopping=stopping,
-    )
-
-
-def notifier(opened: Store) -> Notifier:
-    """Tells what became of jobs by their own webhook or command."""
-    from scheduler.execution.clock import SystemClock
-    from scheduler.execution.notify import Notifier
-    from scheduler.execution.notify_ways import WebhookOrCommand
-
-    clock = SystemClock()
-    return Notifier(
-        store=opened, ways=WebhookOrCommand(clock=clock), clock=clock, emitted=lambda job_id: emitted(opened, job_id)
-    )
-
-
-def emitted(opened: Store, job_id: str) -> Emitted:
-    """What a job emitted so far, as its report says."""
-    from cli import accounting
-    from scheduler.execution.notify import Emitted
-    from scheduler.records.gather import gather
-
-    with opened.reading() as tx:
-        history = gather(tx, evidence(), tx.job(job_id), now=now())
-    report = accounting.one(opened, history)
-    kg = report.account.central.total if report.account else None
-    return Emitted(kg=kg if kg is not None and math.isfinite(kg) else None, simulated=report.simulated)
 
 
 def now() -> datetime:

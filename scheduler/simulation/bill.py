@@ -13,8 +13,8 @@ import numpy as np
 from scheduler.domain.emissions import LINES, Line
 from scheduler.domain.units import G_PER_KG
 from scheduler.problem.surface import HOLD_LINES, RUN_LINES, Floats, Ints
-from scheduler.simulation.replay import Run, Stretch
 from scheduler.simulation.request import Request
+from scheduler.simulation.run import Run, Stretch
 from scheduler.simulation.table import US_PER_H
 from scheduler.simulation.world import World
 

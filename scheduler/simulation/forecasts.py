@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
-from typing import ClassVar, Final, Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -22,7 +22,7 @@ _LEADS: Final = 3 * _WEEK_H
 class Forecasts(Protocol):
     """A way to look ahead."""
 
-    name: ClassVar[str]
+    name: str
 
     def course(self, first: int, count: int) -> Floats:
         """The intensity of `count` slots from slot `first` on, as seen at its start, shape [Z, count]. [g/kWh]"""
@@ -31,7 +31,7 @@ class Forecasts(Protocol):
 class Perfect:
     """What came."""
 
-    name: ClassVar[str] = "perfect"
+    name: str = "perfect"
 
     def __init__(self, table: Table) -> None:
         self._g_per_kwh = table.g_per_kwh
@@ -47,7 +47,7 @@ class History:
     In the first week, of which nothing usual is known yet, the mean of what was observed so far stands for all hours.
     """
 
-    name: ClassVar[str] = "history"
+    name: str = "history"
 
     def __init__(self, table: Table) -> None:
         if table.step_us != US_PER_H:
@@ -92,13 +92,18 @@ class Issued:
             shape [Z, L]. [g/kWh]
     """
 
-    name: ClassVar[str] = "issued"
+    name: str = "issued"
 
     def __init__(self, table: Table, issues: Mapping[int, Floats]) -> None:
         self._history = History(table)
         self._issues = sorted(issues.items())
         self._hours = [hour for hour, _ in self._issues]
         self._leads = max((said.shape[1] for said in issues.values()), default=0)
+
+    @property
+    def hours(self) -> tuple[int, ...]:
+        """When forecasts were issued, counted from the table's start. [h]"""
+        return tuple(self._hours)
 
     def course(self, first: int, count: int) -> Floats:
         """What was known at the start of hour `first`: no issue is used before its hour."""
@@ -110,3 +115,24 @@ class Issued:
             known = np.isfinite(ahead)
             told[:, : ahead.shape[1]][known] = ahead[known]
         return told
+
+
+class Within:
+    """Forecasts that are believed so far ahead only: behind that the zone's past goes on.
+
+    Args:
+        told: the forecasts; history: what is told behind them.
+        slots: that they are believed for.
+    """
+
+    def __init__(self, told: Forecasts, history: History, slots: int) -> None:
+        self.name: str = told.name
+        self.told = told
+        self._history, self._slots = history, slots
+
+    def course(self, first: int, count: int) -> Floats:
+        """What is told of the slots up to the horizon, and the history's of the others."""
+        near = self.told.course(first, min(count, self._slots))
+        if count <= self._slots:
+            return near
+        return np.concatenate([near, self._history.course(first, count)[:, self._slots :]], axis=1)

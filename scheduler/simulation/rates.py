@@ -44,3 +44,28 @@ def rates_of(clusters: Sequence[Cluster], gpu_w: float | None) -> Rates:
         run={line: np.concatenate([lines[line] for lines in running]) for line in RUN_LINES},
         hold={line: np.concatenate([lines[line] for lines in holding]) for line in HOLD_LINES},
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Factors:
+    """A GPU-hour of one job on each cluster, shape [C] each.
+
+    Args:
+        run_kwh, hold_kwh: energy running, and of nodes that are kept. [kWh]
+        run_g, hold_g: embodied. [g]
+    """
+
+    run_kwh: Floats
+    run_g: Floats
+    hold_kwh: Floats
+    hold_g: Floats
+
+
+def factors_of(rates: Rates) -> Factors:
+    """The same with the lines added that rise with the intensity."""
+    return Factors(
+        run_kwh=np.sum([rates.run[line] for line in RUN_LINES[:-1]], axis=0),
+        run_g=rates.run[RUN_LINES[-1]],
+        hold_kwh=np.sum([rates.hold[line] for line in HOLD_LINES[:-1]], axis=0),
+        hold_g=rates.hold[HOLD_LINES[-1]],
+    )

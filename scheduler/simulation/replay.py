@@ -1,55 +1,34 @@
-"""A trace replayed: each job is placed when it is submitted, on what the reservations before it leave.
+"""A trace replayed event by event: jobs are placed as they are submitted, and their plans made again at each pass.
 
-Jobs are taken strictly in the order of their submission and no plan is touched again, which is conservative backfill:
-a later job fills a gap only where it delays nobody. What a job takes is known, so a reservation is the run itself.
+Without passes no plan is touched again, which is conservative backfill: a later job fills a gap only where it delays
+nobody. A run that takes another time than was expected gives back what it leaves, or keeps its GPUs and moves others.
 """
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Final
 
-from policies.carbon_aware import CarbonAware
 from policies.run_now import RunNow
-from scheduler.domain.errors import Infeasible, InvalidInput
-from scheduler.domain.placement import Placement
+from scheduler.domain.errors import InvalidInput
 from scheduler.ports import Policy
-from scheduler.problem.blind import seen
+from scheduler.simulation.again import Again
+from scheduler.simulation.asking import Asker
 from scheduler.simulation.forecasts import Forecasts
+from scheduler.simulation.job import Job
+from scheduler.simulation.looking import Looking
+from scheduler.simulation.prices import Prices
 from scheduler.simulation.request import Request
-from scheduler.simulation.table import US
-from scheduler.simulation.whole import best_whole
+from scheduler.simulation.reservations import Reservations
+from scheduler.simulation.run import Run, Stretch, split_at
+from scheduler.simulation.table import US_PER_H
 from scheduler.simulation.world import World
 
-Stretch = tuple[int, int, int]
-"""Row, start and end. [us]"""
 _TOLD_EVERY: Final = 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """What became of one job.
-
-    Args:
-        stretches: that it ran; held: pauses in which its nodes were kept.
-        late_at_admission: whether no placement kept its deadline beside the reservations at its submission.
-    """
-
-    stretches: tuple[Stretch, ...]
-    held: tuple[Stretch, ...] = ()
-    late_at_admission: bool = False
-
-    @property
-    def start_us(self) -> int:
-        """When it started. [us]"""
-        return self.stretches[0][1]
-
-    @property
-    def finish_us(self) -> int:
-        """When it was through. [us]"""
-        return self.stretches[-1][2]
+_LEAST_MORE_US: Final = US_PER_H // 6
+_MORE_SHARE: Final = 10
+"""A run that is not through when it was to be is expected to take a tenth of its length more, ten minutes at least."""
 
 
 def replay(
@@ -58,113 +37,208 @@ def replay(
     policy: Policy,
     forecasts: Forecasts,
     told: Callable[[int], None] | None = None,
+    *,
+    passes: Sequence[int] = (),
 ) -> list[Run]:
     """What became of each job under a policy.
 
     Args:
         world: clusters and grid.
         requests: the jobs in order of submission; each fits its home.
-        policy: decides, once a job.
+        policy: decides.
         forecasts: what it is told of the hours to come.
         told: called with the number of jobs done, now and then.
+        passes: instants at which plans are made again, rising; none where each job is planned once. [us]
 
     Raises:
-        InvalidInput: the policy decides again and again, which a replay that decides once cannot show.
+        InvalidInput: the policy decides again and again, and there are no passes.
     """
-    if "history" in policy.needs:
+    if "history" in policy.needs and not passes:
         raise InvalidInput(
             f"policy {policy.name} decides again each hour, and this replay decides once a job",
-            hint="leave it out, or take one that plans ahead, such as wait-awhile",
+            hint="give --replan 1h, leave it out, or take one that plans ahead, such as wait-awhile",
         )
-    replayed, runs = _Replay(world, policy, forecasts), []
-    for number, request in enumerate(requests):
-        runs.append(replayed.place(request))
+    replayed = _Replay(world, requests, policy, forecasts, passes)
+    for number in range(len(requests)):
+        replayed.submit(number)
         if told is not None and number % _TOLD_EVERY == 0:
             told(number)
-    return runs
+    return replayed.finished()
 
 
 class _Replay:
-    """The reservations of one policy, and how it adds to them."""
+    """The reservations of one policy, and how they change.
 
-    def __init__(self, world: World, policy: Policy, forecasts: Forecasts) -> None:
-        self._world, self._policy, self._forecasts = world, policy, forecasts
-        self._free = world.free()
+    Args:
+        world, requests, policy, forecasts, passes: as of `replay`.
+    """
 
-    def place(self, request: Request) -> Run:
+    def __init__(
+        self, world: World, requests: Sequence[Request], policy: Policy, forecasts: Forecasts, passes: Sequence[int]
+    ) -> None:
+        self._world, self._requests, self._policy, self._forecasts = world, requests, policy, forecasts
+        self._taken = Reservations(world)
+        every_us = passes[1] - passes[0] if len(passes) > 1 else US_PER_H
+        self._asker = Asker(world, policy, forecasts, self._taken, every_us)
+        self._again = Again(world, policy, self._asker, self._taken)
+        self._looks = bool({"forecast", "history"} & policy.needs)
+        self._looking = Looking(world, requests)
+        self._jobs: list[Job | None] = [None] * len(requests)
+        self._passes, self._next = passes, 0
+        self._ends: list[tuple[int, int, int]] = []
+
+    def submit(self, number: int) -> None:
         """Place a job and reserve what it takes."""
-        home = self._world.home(request)
-        for capacity in self._free:
-            capacity.forget(self._world.table.us(request.submitted))
-        # The first start at home is the baseline's own, without a problem to solve.
-        at_once = isinstance(self._policy, RunNow)
-        run = self._earliest(request, [home]) if at_once else self._decided(request, home)
-        for row, start_us, end_us in (*run.stretches, *run.held):
-            self._free[row].take(start_us, end_us, self._world.takes(row, request.gpus))
-        return run
+        request, table = self._requests[number], self._world.table
+        now_us = table.us(request.submitted)
+        self._until(now_us)
+        self._taken.forget(now_us)
+        job = Job.of(number, request, self._world.home(request), table.us(request.deadline))
+        self._jobs[number] = job
+        if isinstance(self._policy, RunNow):
+            # The first start at home is the baseline's own, without a problem to solve.
+            job.stretches, job.solves = self._asker.earliest(request, job.left(now_us, stopped=True), [job.home]), 1
+            job.late = job.finish_us > job.deadline_us
+        else:
+            job.stretches = self._again.first(job, now_us)
+        self._taken.take(request, job.stretches)
+        self._planned(job, is_new=True)
 
-    def _decided(self, request: Request, home: int) -> Run:
-        """What the policy decides: by the deadline, else by the first instant at which anything can be through."""
-        deadline_us = self._world.table.us(request.deadline)
-        every = [row for row, capacity in enumerate(self._free) if capacity.gpus >= request.gpus]
-        first = self._earliest(request, every)
-        if request.interruption is not None or not first.late_at_admission:  # else nothing can be found
-            decided = self._asked(request, home, deadline_us)
-            if decided is not None:
-                return decided
-        for run in (first, self._earliest(request, [home])):
-            if not run.late_at_admission or run.finish_us > self._world.table.end_us:
+    def finished(self) -> list[Run]:
+        """Run what is left, and tell what became of every job."""
+        self._until(None)
+        return [job.run(self._world.holds) for job in self._jobs if job is not None]
+
+    def _until(self, now_us: int | None) -> None:
+        """All that happens up to an instant [us], or at all: first ends, then the pass of the same instant."""
+        while True:
+            end_us = self._ends[0][0] if self._ends else None
+            pass_us = self._passes[self._next] if self._next < len(self._passes) else None
+            known = [each for each in (end_us, pass_us) if each is not None and (now_us is None or each <= now_us)]
+            if not known:
+                return
+            if end_us == min(known):
+                self._ended(*heapq.heappop(self._ends))
+            else:
+                self._next += 1
+                self._pass(min(known))
+
+    def _pass(self, now_us: int) -> None:
+        """Make plans again that can gain by it."""
+        if not self._looks:
+            return
+        self._taken.forget(now_us)
+        if "history" in self._policy.needs:
+            for number in self._looking.open_jobs(now_us):
+                self._change(self._job(number), now_us, None)
+            return
+        if not self._looking.any_open(now_us):
+            return
+        first, step_us = now_us // self._world.table.step_us, self._world.table.step_us
+        count = min(self._world.table.slots, -(-self._looking.last_us // step_us)) - first
+        if count < 1:
+            return
+        prices = Prices(self._world, first * step_us, self._forecasts.course(first, count))
+        for number in self._looking.due(self._jobs, now_us, prices):
+            self._change(self._job(number), now_us, prices)
+
+    def _change(self, job: Job, now_us: int, prices: Prices | None) -> None:
+        """Ask for another plan, and take it where there is one."""
+        found = self._again.again(job, now_us, prices)
+        if found is None or found == job.stretches:
+            return
+        self._replace(job, found, now_us)
+
+    def _replace(self, job: Job, found: list[Stretch], now_us: int) -> None:
+        """Put another plan in the place of a job's own."""
+        self._taken.give(job.request, job.stretches, now_us)
+        gone = split_at(job.stretches, now_us)[1]
+        job.stretches = found
+        self._taken.take(job.request, found, now_us)
+        self._looking.came_free(gone, job.request.gpus)
+        self._planned(job)
+
+    def _planned(self, job: Job, *, is_new: bool = False) -> None:
+        """Note a plan, and when it turns out otherwise than expected."""
+        job.version += 1
+        self._looking.planned(job, is_new=is_new)
+        if job.true_us != job.expected_us:
+            true_us = job.overheads.fitted(job.stretches, job.true_us)[-1][2]
+            heapq.heappush(self._ends, (min(true_us, job.finish_us), job.number, job.version))
+
+    def _ended(self, now_us: int, number: int, version: int) -> None:
+        """A run that ends before it was expected to, or does not when it was."""
+        job = self._job(number)
+        if version != job.version:
+            return
+        true = job.overheads.fitted(job.stretches, job.true_us)
+        if true[-1][2] <= now_us:
+            gone = split_at(job.stretches, now_us)[1]
+            self._taken.give(job.request, job.stretches, now_us)
+            job.stretches, job.expected_us = true, job.true_us
+            self._planned(job)
+            self._looking.came_free(gone, job.request.gpus)
+            if gone and isinstance(self._policy, RunNow):
+                self._pull_forward(now_us)
+            return
+        row, start_us, _ = job.stretches[-1]
+        more_us = max(_LEAST_MORE_US, job.expected_us // _MORE_SHARE)
+        job.expected_us += more_us
+        job.stretches = [*job.stretches[:-1], (row, start_us, now_us + more_us)]
+        self._taken.take(job.request, [(row, now_us, now_us + more_us)])
+        self._planned(job)
+        self._make_room(row, now_us, now_us + more_us)
+
+    def _make_room(self, row: int, now_us: int, until_us: int) -> None:
+        """Move the runs that were to start where another goes on, those submitted last first."""
+        while (short_us := self._taken.free[row].short(now_us, until_us)) is not None:
+            there = [
+                number
+                for number in self._looking.open_jobs(now_us)
+                if any(
+                    each[0] == row and now_us <= each[1] <= short_us < each[2] for each in self._job(number).stretches
+                )
+            ]
+            if not there:
+                return
+            self._put_off(self._job(there[-1]), now_us)
+
+    def _put_off(self, job: Job, now_us: int) -> None:
+        """Another plan for a job whose own can no longer be."""
+        self._taken.give(job.request, job.stretches, now_us)
+        gone = split_at(job.stretches, now_us)[1]
+        before = job.started(now_us)
+        if job.runs(now_us):  # what runs goes on to its suspend; the rest is planned behind that
+            self._taken.take(job.request, before[-1:], now_us)
+            now_us = before[-1][2]
+        if before:
+            left = job.left(now_us, stopped=True)
+            found = None if left.deadline_us <= now_us else self._asker.place(job.request, left)
+            job.solves += 1
+            job.stretches = [*before, *(found or self._asker.earliest(job.request, left, [before[-1][0]]))]
+        elif isinstance(self._policy, RunNow):
+            job.stretches = self._asker.earliest(job.request, job.left(now_us, stopped=True), [job.home])
+        else:
+            job.stretches = self._again.first(job, now_us, may_be_late=False)
+        self._taken.take(job.request, job.stretches, now_us)
+        self._looking.came_free(gone, job.request.gpus)
+        self._planned(job)
+
+    def _pull_forward(self, now_us: int) -> None:
+        """Start whoever waits as early as what came free allows, those first who were submitted first."""
+        for number in self._looking.open_jobs(now_us):
+            job = self._job(number)
+            if job.stretches[0][1] <= now_us:
                 continue
-            late = self._asked(request, home, run.finish_us)
-            if late is not None:
-                return replace(late, late_at_admission=True)
-        return self._earliest(request, [home])
+            self._taken.give(job.request, job.stretches, now_us)
+            found = self._asker.earliest(job.request, job.left(now_us, stopped=True), [job.home])
+            self._taken.take(job.request, found)
+            if found != job.stretches:
+                job.stretches = found
+                self._planned(job)
 
-    def _asked(self, request: Request, home: int, deadline_us: int) -> Run | None:
-        """What the policy decides for a deadline [us]; None where it finds nothing, or nothing that is free."""
-        table = self._world.table
-        first = table.us(request.submitted) // table.step_us
-        count = -(-deadline_us // table.step_us) - first
-        course = self._forecasts.course(first, count)
-        problem = self._world.problem(request, home, self._free, course, deadline_us)
-        try:
-            whole = best_whole(problem) if isinstance(self._policy, CarbonAware) else None
-            placement = whole or self._policy.place(seen(problem, self._policy.needs))
-        except Infeasible:
-            return None
-        run = self._run(placement)
-        return run if self._has_room(request, run) else None
-
-    def _run(self, placement: Placement) -> Run:
-        """A placement in rows and microseconds, with the pauses in which nodes are kept."""
-        names, start = self._world.names, self._world.table.start
-        stretches = tuple(
-            (names.index(each.cluster), (each.start - start) // US, (each.end - start) // US)
-            for each in placement.segments
-        )
-        held = tuple(
-            (one[0], one[2], other[1])
-            for one, other in pairwise(stretches)
-            if one[0] == other[0] and one[2] < other[1] and self._world.holds[one[0]]
-        )
-        return Run(stretches=stretches, held=held)
-
-    def _has_room(self, request: Request, run: Run) -> bool:
-        """Whether everything a run takes is free: a policy that keeps no deadline may run on past what it saw."""
-        return all(
-            self._free[row].fits(start_us, end_us, self._world.takes(row, request.gpus))
-            for row, start_us, end_us in (*run.stretches, *run.held)
-        )
-
-    def _earliest(self, request: Request, rows: Sequence[int]) -> Run:
-        """The first run in one piece on any of some clusters, the one named first where several start together."""
-        table = self._world.table
-        now_us, length_us = table.us(request.submitted), request.length // US
-        starts = [
-            (self._free[row].earliest(now_us, length_us, self._world.takes(row, request.gpus)), row) for row in rows
-        ]
-        start_us, row = min(starts)
-        return Run(
-            stretches=((row, start_us, start_us + length_us),),
-            late_at_admission=start_us + length_us > table.us(request.deadline),
-        )
+    def _job(self, number: int) -> Job:
+        """A job that was submitted."""
+        job = self._jobs[number]
+        assert job is not None, number  # noqa: S101  # only those are asked for
+        return job

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scheduler.domain.emissions import LINES, Emissions
 from scheduler.problem.surface import Ints
 from scheduler.simulation.bill import Bill
-from scheduler.simulation.replay import Run
+from scheduler.simulation.parts import spans_of
 from scheduler.simulation.request import Request
+from scheduler.simulation.run import Flags, Run
 from scheduler.simulation.table import US, US_PER_H, Table
-
-Flags = NDArray[np.bool_]
 
 LEAST_KEPT: Final = 0.005
 """Where even perfect forecasts save less than this of run-now, what a policy keeps of that is noise. [-]"""
@@ -24,16 +22,50 @@ LEAST_KEPT: Final = 0.005
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Replayed:
-    """One policy's runs with their bill, in the order of the requests.
+    """One policy's replay, in the order of the requests: arrays, so that it travels between processes.
 
     Args:
-        runs, bill: of each job.
+        row: of the cluster that each job started on, shape [J].
+        start_us, finish_us: of each job, shape [J]. [us]
+        suspends, moves: of each job, shape [J].
+        late: whether each was admitted late, shape [J].
+        solves: plans that were made.
+        spans: all stretches, see `spans_of`.
+        bill: what each emitted.
         wall_s: how long the replay took. [s]
     """
 
-    runs: Sequence[Run]
+    row: Ints
+    start_us: Ints
+    finish_us: Ints
+    suspends: Ints
+    moves: Ints
+    late: Flags
+    solves: int
+    spans: Ints
     bill: Bill
     wall_s: float
+
+    @classmethod
+    def of(cls, runs: Sequence[Run], bill: Bill, wall_s: float) -> Replayed:
+        """The replay of some runs with their bill."""
+        whole = [
+            (run.stretches[0][0], run.start_us, run.finish_us, len(run.stretches) - 1, run.moves, run.late_at_admission)
+            for run in runs
+        ]
+        row, start_us, finish_us, suspends, moves, late = np.array(whole, dtype=np.int64).reshape(-1, 6).T
+        return cls(
+            row=row,
+            start_us=start_us,
+            finish_us=finish_us,
+            suspends=suspends,
+            moves=moves,
+            late=late.astype(bool),
+            solves=sum(run.solves for run in runs),
+            spans=spans_of(runs),
+            bill=bill,
+            wall_s=wall_s,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +74,7 @@ class Outcome:
 
     Args:
         policy: its name.
-        completed: jobs that were through by the end of the table.
+        completed: jobs that were done by the end of the table; failed: those that ended by themselves before.
         missed_deadlines: of those that were replayed.
         late_at_admission: that no placement could keep on time when they were submitted.
         emissions: of the jobs that every policy completed with all hours priced. [kg]
@@ -51,12 +83,14 @@ class Outcome:
         mean_wait_h: finish less submission less duration, over the same jobs; None without any. [h]
         mean_start_delay_h: start less submission. [h]
         suspends: of the same jobs.
+        solves: plans that were made, of all jobs.
         gpu_hours: occupied and held by the same jobs. [GPU-h]
         wall_s: how long its replay took. [s]
     """
 
     policy: str
     completed: int
+    failed: int
     missed_deadlines: int
     late_at_admission: int
     emissions: Emissions
@@ -66,6 +100,7 @@ class Outcome:
     mean_wait_h: float | None
     mean_start_delay_h: float | None
     suspends: int
+    solves: int
     gpu_hours: float
     wall_s: float
 
@@ -77,11 +112,13 @@ class Comparison:
     Args:
         outcomes: one a policy.
         compared: jobs whose emissions are summed: completed and priced under every policy.
+        common: which those are, shape [J].
         last_us: when the last of them was through, None without any. [us]
     """
 
     outcomes: tuple[Outcome, ...]
     compared: int
+    common: Flags
     last_us: int | None
 
 
@@ -104,19 +141,20 @@ def compare(
     everyone = [*replayed.values(), *perfect.values()]
     common = np.ones(len(requests), dtype=bool)
     for one in everyone:
-        common &= np.array([run.finish_us <= table.end_us for run in one.runs], dtype=bool)
+        common &= one.finish_us <= table.end_us
         common &= np.isfinite(one.bill.total_kg)
     jobs = _Jobs(
         submitted_us=np.array([table.us(request.submitted) for request in requests], dtype=np.int64),
         length_us=np.array([request.length // US for request in requests], dtype=np.int64),
         deadline_us=np.array([table.us(request.deadline) for request in requests], dtype=np.int64),
+        failed=np.array([request.failed for request in requests], dtype=bool),
         end_us=table.end_us,
         common=common,
         now=_emitted(replayed[baseline], common),
     )
     outcomes = tuple(_outcome(name, one, perfect[name], jobs) for name, one in replayed.items())
-    ends = [run.finish_us for one in everyone for run, counts in zip(one.runs, common, strict=True) if counts]
-    return Comparison(outcomes=outcomes, compared=int(common.sum()), last_us=max(ends, default=None))
+    ends = [int(one.finish_us[common].max()) for one in everyone if common.any()]
+    return Comparison(outcomes=outcomes, compared=int(common.sum()), common=common, last_us=max(ends, default=None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -125,6 +163,7 @@ class _Jobs:
 
     Args:
         submitted_us, length_us, deadline_us: of each job. [us]
+        failed: which of them end by themselves before they are done.
         end_us: of the table. [us]
         common: which of them every policy completed, priced.
         now: what those emit under the baseline. [kg]
@@ -133,6 +172,7 @@ class _Jobs:
     submitted_us: Ints
     length_us: Ints
     deadline_us: Ints
+    failed: Flags
     end_us: int
     common: Flags
     now: Emissions
@@ -140,23 +180,22 @@ class _Jobs:
 
 def _outcome(name: str, one: Replayed, perfect: Replayed, jobs: _Jobs) -> Outcome:
     """The figures of one policy."""
-    start_us = np.array([run.start_us for run in one.runs], dtype=np.int64)
-    finish_us = np.array([run.finish_us for run in one.runs], dtype=np.int64)
-    suspends = np.array([len(run.stretches) - 1 for run in one.runs], dtype=np.int64)
     emitted, now = _emitted(one, jobs.common), jobs.now
-    wait_us = finish_us - jobs.submitted_us - jobs.length_us
+    wait_us = one.finish_us - jobs.submitted_us - jobs.length_us
     return Outcome(
         policy=name,
-        completed=int((finish_us <= jobs.end_us).sum()),
-        missed_deadlines=int((finish_us > jobs.deadline_us).sum()),
-        late_at_admission=sum(run.late_at_admission for run in one.runs),
+        completed=int(((one.finish_us <= jobs.end_us) & ~jobs.failed).sum()),
+        failed=int(((one.finish_us <= jobs.end_us) & jobs.failed).sum()),
+        missed_deadlines=int((one.finish_us > jobs.deadline_us).sum()),
+        late_at_admission=int(one.late.sum()),
         emissions=emitted,
         saving_pct=_saving_pct(now.total, emitted.total),
         saving_operational_pct=_saving_pct(now.operational, emitted.operational),
         kept_pct=_kept_pct(now, emitted, _emitted(perfect, jobs.common)),
         mean_wait_h=_mean_h(wait_us[jobs.common]),
-        mean_start_delay_h=_mean_h((start_us - jobs.submitted_us)[jobs.common]),
-        suspends=int(suspends[jobs.common].sum()),
+        mean_start_delay_h=_mean_h((one.start_us - jobs.submitted_us)[jobs.common]),
+        suspends=int(one.suspends[jobs.common].sum()),
+        solves=one.solves,
         gpu_hours=float(one.bill.gpu_h[jobs.common].sum()),
         wall_s=one.wall_s,
     )

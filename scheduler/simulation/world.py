@@ -18,11 +18,13 @@ from scheduler.problem.problem import Problem
 from scheduler.problem.slots import hours
 from scheduler.problem.surface import HOLD_LINES, RUN_LINES, Floats, Ints, Surface
 from scheduler.simulation.capacity import Capacity
-from scheduler.simulation.rates import Rates, rates_of
+from scheduler.simulation.left import Left
+from scheduler.simulation.rates import Factors, Rates, factors_of, rates_of
 from scheduler.simulation.request import Request
-from scheduler.simulation.table import Table
+from scheduler.simulation.table import US_PER_H, Table
 
 _HOUR: Final = timedelta(hours=1)
+_NO_TURNS: Final = np.zeros(0, dtype=np.int64)
 
 
 class World:
@@ -43,6 +45,7 @@ class World:
         self._seed = seed
         self._move_h = np.array([[0.0 if share_storage(a, b) else np.inf for b in clusters] for a in clusters])
         self._rates: dict[float | None, Rates] = {}
+        self._factors: dict[float | None, Factors] = {}
         self._rows = np.arange(len(clusters))[:, None]
 
     def free(self) -> list[Capacity]:
@@ -54,6 +57,12 @@ class World:
         if gpu_w not in self._rates:
             self._rates[gpu_w] = rates_of(self.clusters, gpu_w)
         return self._rates[gpu_w]
+
+    def factors(self, gpu_w: float | None) -> Factors:
+        """The same with the lines added. [W]"""
+        if gpu_w not in self._factors:
+            self._factors[gpu_w] = factors_of(self.rates(gpu_w))
+        return self._factors[gpu_w]
 
     def takes(self, row: int, gpus: int) -> int:
         """GPUs that a job of `gpus` keeps others from: one wider than a node has whole nodes. [GPUs]"""
@@ -85,40 +94,47 @@ class World:
                 return row
         raise InvalidInput(f"job {request.job_id}: no cluster has its {request.gpus} GPUs")
 
-    def problem(
-        self, request: Request, home: int, capacity: Sequence[Capacity], course: Floats, deadline_us: int
-    ) -> Problem:
-        """The problem of placing a job when it is submitted.
+    def problem(self, request: Request, left: Left, capacity: Sequence[Capacity], course: Floats) -> Problem:
+        """The problem of placing what is left of a job.
 
         Args:
-            request: the job; home: its row.
+            request: the job; left: what is left of it, and when.
             capacity: what reservations leave on each cluster.
-            course: intensity by zone of the slots from the one of the submission on, shape [Z, n]. [g/kWh]
-            deadline_us: by when it is to be through. [us]
+            course: intensity by zone of the slots from the one of the decision on, shape [Z, n]. [g/kWh]
         """
-        now_us, step_us = self.table.us(request.submitted), self.table.step_us
+        now_us, deadline_us, step_us = left.now_us, left.deadline_us, self.table.step_us
         first = now_us // step_us
         room = [
-            cap.turns(now_us, deadline_us, self.takes(row, request.gpus)) if cap.gpus >= request.gpus else (False, [])
+            cap.turns(now_us, deadline_us, self.takes(row, request.gpus))
+            if cap.gpus >= request.gpus
+            else (False, _NO_TURNS)
             for row, cap in enumerate(capacity)
         ]
         edges = np.arange(first, -(-deadline_us // step_us) + 1, dtype=np.int64) * step_us
         edges[0], edges[-1] = now_us, deadline_us
-        turns = [turn for _, turned in room for turn in turned]
-        if turns:
-            edges = np.unique(np.concatenate([edges, np.array(turns, dtype=np.int64)]))
+        if any(len(turned) for _, turned in room):
+            edges = np.unique(np.concatenate([edges, *(turned for _, turned in room)]))
         slot = edges[:-1] // step_us - first
+        rates = course[self.zone[:, None], slot]
         return Problem(
-            surface=self._surface(request, edges, course[self.zone[:, None], slot], _open(room, edges, request.gpus)),
+            surface=self._surface(request, left, edges, rates, _open(room, edges, request.gpus)),
             gpus=request.gpus,
-            work_h=request.length / _HOUR,
+            work_h=left.work_us / US_PER_H,
             earliest_h=0.0,
             deadline_h=float(hours(np.array(deadline_us - now_us))),
-            home=home,
-            interruption=request.interruption,
+            home=left.home,
+            interruption=left.rules,
+            resumed_from=left.came_from,
+            running=left.running,
+            min_saving_pct=request.min_saving_pct,
         )
 
-    def _surface(self, request: Request, edges_us: Ints, g_per_kwh: Floats, capacity: Ints) -> Surface:
+    def run_rate(self, request: Request, g_per_kwh: Floats) -> Floats:
+        """What running emitted at intensities by zone, shape [Z, N] [g/kWh], by cluster, shape [C, N]. [g/GPU-h]"""
+        factors = self.factors(request.gpu_w)
+        return np.asarray(factors.run_kwh[:, None] * g_per_kwh[self.zone] + factors.run_g[:, None])
+
+    def _surface(self, request: Request, left: Left, edges_us: Ints, g_per_kwh: Floats, capacity: Ints) -> Surface:
         """Rates and room over slots whose intensities are given, shape [C, S]. [g/kWh]"""
         rates = self.rates(request.gpu_w)
         count = len(self.clusters)
@@ -127,7 +143,7 @@ class World:
         run_g["embodied"] = np.broadcast_to(rates.run["embodied"][:, None], g_per_kwh.shape)
         hold_g["embodied"] = np.broadcast_to(rates.hold["embodied"][:, None], g_per_kwh.shape)
         return Surface(
-            origin=request.submitted,
+            origin=self.table.moment(left.now_us),
             clusters=self.names,
             edges_h=hours(edges_us - edges_us[0]),
             run_g=run_g,
@@ -141,13 +157,13 @@ class World:
         )
 
 
-def _open(room: Sequence[tuple[bool, list[int]]], edges_us: Ints, gpus: int) -> Ints:
+def _open(room: Sequence[tuple[bool, Ints]], edges_us: Ints, gpus: int) -> Ints:
     """GPUs that a job finds in each slot: its own where they are free, else none, shape [C, S]."""
     found = np.zeros((len(room), len(edges_us) - 1), dtype=np.int64)
     for row, (begins, turned) in enumerate(room):
-        if not turned:
+        if not len(turned):
             found[row] = gpus if begins else 0
             continue
-        count = np.searchsorted(np.array(turned, dtype=np.int64), edges_us[:-1], side="right")
+        count = turned.searchsorted(edges_us[:-1], side="right")
         found[row] = np.where((count % 2 == 0) == begins, gpus, 0)
     return found

@@ -15,6 +15,7 @@ import pytest
 from cli import serve_log
 from cli.serve import LogFormat
 from cli.serve_loop import Loop
+from scheduler.cluster_ports import Launch
 from scheduler.execution.dry_run import DryRun
 from scheduler.execution.engine import Engine
 from scheduler.execution.harvest import Harvester
@@ -25,7 +26,6 @@ from scheduler.execution.notify import Emitted, Notifier
 from scheduler.execution.secret_files import SecretFiles
 from scheduler.execution.sites import Site, Sites
 from scheduler.execution.slips import Slips
-from scheduler.ports import Launch
 from scheduler.records.evidence_files import EvidenceFiles
 from scheduler.records.rows import JobRow, JobState
 from scheduler.records.state_folder import StateFolder

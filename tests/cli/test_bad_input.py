@@ -236,7 +236,7 @@ def test_no_cluster_at_all(place: Path, capsys: pytest.CaptureFixture[str], monk
         (["describe", "abc"], "unknown job 'abc'"),
         (["cancel", "abc"], "unknown job 'abc'"),
         (["report", "--since", "yesterday"], "--since"),
-        (["report", "--json", "--markdown"], "both given"),
+        (["report", "--json", "--format", "md"], "both given"),
         (["plan", "job.yaml", "--now", "2026-03-01T00:00:00"], "no time zone"),
         (["plan", "job.yaml", "--set", "gpus"], "not key=value"),
         (["plan", "job.yaml", "--set", "gpuz=4"], "unknown key 'gpuz'"),

@@ -55,6 +55,7 @@ def test_each_form_is_written_from_the_same_job(folder: Path, capsys: pytest.Cap
     ("arguments", "named"),
     [
         (("sci", "--unit", "token"), "how many"),
+        (("sci", "--per", "5"), "what the 5 units are"),
         (("sci", "--job", "h7k2", "--project", "nlp"), "both given"),
         (("sci", "--project", "nlq"), "nlq"),
         (("model-card", "--model", "other"), "other"),

@@ -11,6 +11,7 @@ import pytest
 from typer.main import get_command
 
 from cli import jobs, main, serve, wiring
+from tests.cli.ended import add_ended
 
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = {
@@ -78,7 +79,9 @@ def test_an_example_works(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     while "=" in words[0]:
         name, _, value = words.pop(0).partition("=")
         monkeypatch.setenv(name, value)
-    if words[1] in ("describe", "cancel", "hold", "release") or "--job" in words:
+    if words[1] == "disclose" or "--from-store" in words:
+        add_ended(tmp_path, name="char-lm", project="nlp", model="char-lm")
+    elif words[1] in ("describe", "cancel", "hold", "release") or "--job" in words:
         assert main.run(["submit", "examples/job.yaml", "--no-serve", "-q"]) == 0
     if words[1] == "release":
         assert main.run(["hold", "char-lm"]) == 0

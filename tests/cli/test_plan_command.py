@@ -71,6 +71,21 @@ def test_the_worked_case_from_files(world: Path) -> None:
     assert 19.008 == pytest.approx(emissions["total"] - emissions["embodied"], rel=1e-6)
 
 
+def test_a_plan_that_ends_late_is_priced_to_its_end(world: Path) -> None:
+    """The slots that free pauses would be best in, and the hour that its restart takes behind the deadline."""
+    rows = [f"2026-03-01T{hour:02d}:00:00Z,{each}" for hour, each in enumerate([10, 90, 10, 90, 90])]
+    (world / "grid.csv").write_text("\n".join(["utc,FR", *rows]))
+    asked = ["duration=2h", "deadline=3h", 'interruptible={"restart": "1h"}']
+    options = [part for each in asked for part in ("--set", each)]
+    code, out, error = run(world, *options, "--allow", "paris", "--policy", "suspend-resume-free", "--json")
+    found = json.loads(out)
+    assert (3, False, "2026-03-01T04:00:00Z") == (code, found["feasible"], found["finish"])
+    assert error is not None
+    assert "breaks a constraint" in error.message
+    electricity_kg = found["emissions_kg"]["total"] - found["emissions_kg"]["embodied"]
+    assert 8 * 0.72 * (10 + 10 + 90) / 1000 == pytest.approx(electricity_kg)
+
+
 def test_json_holds_the_contract_and_nothing_else_is_on_stdout(world: Path) -> None:
     """One JSON object with its schema version."""
     code, out, _ = run(world, "--json")

@@ -38,6 +38,17 @@ def test_json_holds_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(one) == {"name", "summary", "needs", "notes", "options", "guarantees"}
 
 
+def test_every_policy_is_told_in_full(capsys: pytest.CaptureFixture[str]) -> None:
+    """Equation, reference, options with their defaults, and what it guarantees."""
+    assert run(["policy", "list", "--json"]) == 0
+    for told in json.loads(capsys.readouterr().out)["policies"]:
+        assert "DOI" in told["notes"], told["name"]
+        assert told["guarantees"], told["name"]
+        options = told["options"].splitlines()
+        assert options, told["name"]
+        assert all(";" in option or "absent:" in option or "[" in option for option in options), told["name"]
+
+
 def test_an_unknown_policy_is_refused_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     """And the list of those there are."""
     assert run(["policy", "show", "carbon-awere"]) == 2

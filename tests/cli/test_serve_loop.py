@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from cli.serve_loop import IDLE_EXIT_S
+from scheduler.cluster_ports import Capacity
 from scheduler.domain.errors import InvalidInput
 from scheduler.execution.dry_run import DryRun
-from scheduler.ports import Capacity
 from scheduler.records.rows import JobState
 from tests.cli.loop_world import World
 from tests.cli.loop_world import world as world  # noqa: PLC0414  # a fixture

@@ -11,10 +11,10 @@ import pytest
 
 from cli import serve_log
 from cli.serve import LogFormat
+from scheduler.cluster_ports import Observation
 from scheduler.domain.errors import StoreError
 from scheduler.execution.dry_run import DryRun
 from scheduler.execution.slips import Slips
-from scheduler.ports import Observation
 from scheduler.records.rows import JobState
 from tests.cli.loop_world import World, lines
 from tests.cli.loop_world import log as log  # noqa: PLC0414  # a fixture

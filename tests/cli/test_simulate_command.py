@@ -84,6 +84,45 @@ def test_the_contract_has_its_keys(folder: Path, capsys: pytest.CaptureFixture[s
     assert made["policies"][0]["saving_pct"] > 5
 
 
+def test_plans_made_again_are_counted_and_kept_is_against_the_same_passes(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With --replan 1h each policy tells its solves, one of thresholds runs, and the baseline solves once a job."""
+    options = ("--slack", "24", "--replan", "1h", "--forecasts", "history", "--interruptible-from", "2h")
+    chosen = ("--policy", "run-now", "--policy", "carbon-aware", "--policy", "threshold")
+
+    made = document(folder, capsys, JOBS, *options, *chosen)
+
+    solves = [each["solves"] for each in made["policies"]]
+    assert ("1h", 3) == (made["replan"], solves[0])
+    assert solves[1] >= 3
+    assert solves[2] > 10
+    assert made["policies"][1]["kept_pct"] is not None
+
+
+def test_fates_are_common_to_all_policies(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every policy fails the same jobs at the same point of their work; a trace may say the point itself."""
+    text = f"{HEADER},home,ended,status\n"
+    text += "a,2026-03-10T06:00:00Z,4,8,berlin,0.25,\nb,2026-03-10T07:00:00Z,2,8,berlin,,FAILED\n"
+
+    made = document(folder, capsys, text, "--slack", "12", "--replan", "1h")
+
+    assert [(0, 2)] * 2 == [(each["completed"], each["failed"]) for each in made["policies"]]
+    assert [pytest.approx(24.0)] * 2 == [each["gpu_hours"] for each in made["policies"]]
+
+
+def test_power_is_drawn_from_a_measured_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A column is named behind the file; jobs draw by their ids, and that an idle GPU's power is the least is told."""
+    (folder / "power.csv").write_text("cdf_pct,a_w,b_w\n50,10,100\n100,10,100\n")
+
+    tdp, idle, named = (
+        document(folder, capsys, JOBS, *more)["policies"][0]["emissions_kg"]["dynamic"]
+        for more in ((), ("--gpu-w-cdf", "power.csv"), ("--gpu-w-cdf", "power.csv:b_w"))
+    )
+
+    assert idle < named < tdp
+
+
 def test_the_same_seed_gives_the_same_json_but_for_the_time_it_took(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -258,8 +297,16 @@ def test_the_output_file_is_the_json_and_is_written_whole(folder: Path, capsys: 
         (JOBS, ("--home", "rome", "--tz", "Mars/Base"), "--tz 'Mars/Base' is no time zone"),
         (JOBS, ("--shift-to", "soon"), "--shift-to 'soon' is no date"),
         (JOBS, ("--policy", "magic"), "unknown policy 'magic'"),
+        (JOBS, ("--replan", "1m"), "--replan 1m is under five minutes"),
+        (JOBS, ("--replan", "soon"), "--replan"),
+        (JOBS, ("--horizon", "10m"), "--horizon 10m is under a slot of the table"),
+        (JOBS, ("--duration-error", "much"), "--duration-error 'much' is no number"),
+        (JOBS, ("--failures", "100%"), "a share of failures of 1 is not in [0, 1)"),
+        (JOBS, ("--gpu-w-cdf", "none.csv"), "none.csv cannot be read as CSV"),
+        (JOBS, ("--gpu-w-cdf", "grid.csv"), "grid.csv has no column cdf_pct"),
         (JOBS, ("--policy", "threshold"), "decides again each hour"),
-        (JOBS, ("--replan", "1h"), "--replan '1h' is not there yet"),
+        (f"{HEADER},ended\na,2026-03-10T06:00:00Z,4,8,1.5\n", (), "ended is 1.5"),
+        (f"{HEADER},status\na,2026-03-10T06:00:00Z,4,8,odd\n", (), "status is 'odd'"),
         (JOBS, ("--forecasts", "noise"), "--forecasts 'noise'"),
         (JOBS, ("--slack", "long"), "--slack 'long' is not a number with a unit"),
     ],
@@ -296,11 +343,11 @@ def test_an_interrupted_replay_leaves_the_file_of_before(
     """Ctrl-C ends it with 130, and what was written earlier is whole."""
     (folder / "out.json").write_text("before")
 
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         """Stands for a person who presses Ctrl-C."""
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("scheduler.simulation.replay.replay", interrupted)
+    monkeypatch.setattr("cli.simulate_run.replay", interrupted)
 
     assert ran(folder, JOBS, "-o", "out.json") == 130
     assert "before" == (folder / "out.json").read_text()

@@ -87,6 +87,17 @@ def test_job_files_and_lines_may_be_mixed_and_share_what_is_set(desk: Path, said
     assert 1 == len({row.package for row in stored()}) == len([*(desk / "state" / "packages").glob("*.zip")])
 
 
+def test_what_each_job_holds_keeps_the_limits_that_are_stored_of_it(desk: Path, said: Said) -> None:
+    """All of one command were submitted at one instant, from which the earliest start of each counts."""
+    later: dict[str, object] = {"earliest_start": "30m"}
+    code, _, _ = said(lines(desk / "jobs.jsonl", *[later] * 6))
+    with wiring.store().reading() as tx:
+        starts = [tx.newest_plans([row.id])[row.id].placement.start for row in tx.jobs()]
+        earliest = [row.submitted_at + timedelta(minutes=30) for row in tx.jobs()]
+    assert (0, 6) == (code, len(starts))
+    assert all(start >= first for start, first in zip(starts, earliest, strict=True))
+
+
 def test_jobs_of_one_command_count_on_different_gpus(desk: Path, said: Said) -> None:
     """Two nodes take two at once; the third waits, as it would in a command of its own."""
     jobs = lines(desk / "jobs.jsonl", {}, {}, {})

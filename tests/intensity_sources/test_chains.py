@@ -93,3 +93,13 @@ def test_json_that_holds_no_options_is_refused(text: str, message: str) -> None:
     """A mapping of mappings of words, or nothing."""
     with pytest.raises(InvalidInput, match=message):
         parse_options(text)
+
+
+def test_a_source_can_be_left_out() -> None:
+    """A zone that has no other one is as any that is not listed; where nothing is left there are no chains."""
+    chains = parse_chains("FR = static-tables; DE = watttime, static-tables; default = electricity-maps")
+    left = chains.without("static-tables")
+    assert left is not None
+    assert (("electricity-maps",), ("watttime",)) == (left.of("FR"), left.of("DE"))
+    assert left == parse_chains(str(left))
+    assert parse_chains("FR = static-tables; default = static-tables").without("static-tables") is None

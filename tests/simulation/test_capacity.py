@@ -55,7 +55,9 @@ def test_turns_say_when_room_comes_and_goes(
     room = [free[at] >= gpus for at in range(start, start + length)]
     expected = [start + n + 1 for n in range(length - 1) if room[n] != room[n + 1]]
 
-    assert (room[0], expected) == capacity.turns(start, start + length, gpus)
+    begins, turned = capacity.turns(start, start + length, gpus)
+
+    assert (room[0], expected) == (begins, turned.tolist())
 
 
 def test_forgetting_the_past_leaves_the_future() -> None:

@@ -30,9 +30,11 @@ from scheduler.problem.pricing import price
 from scheduler.problem.problem import Problem
 from scheduler.simulation.bill import bill
 from scheduler.simulation.forecasts import History, Perfect
-from scheduler.simulation.replay import Run, replay
+from scheduler.simulation.job import Job as Placed
+from scheduler.simulation.replay import replay
 from scheduler.simulation.request import Request
 from scheduler.simulation.results import Replayed, compare
+from scheduler.simulation.run import Run
 from scheduler.simulation.screening import screened
 from scheduler.simulation.table import US
 from scheduler.simulation.whole import best_whole
@@ -61,7 +63,7 @@ def requests(drawn: Sequence[tuple[float, float, int, bool]]) -> list[Request]:
 def replays(on: World, jobs: Sequence[Request], policy: Policy) -> Replayed:
     """A policy's runs and their bill, with perfect forecasts."""
     runs = replay(on, jobs, policy, Perfect(on.table))
-    return Replayed(runs=runs, bill=bill(on, jobs, runs), wall_s=0.0)
+    return Replayed.of(runs, bill(on, jobs, runs), 0.0)
 
 
 def planned(one: Request, policy: Policy, on: World) -> tuple[list[tuple[int, int, int]], dict[str, float]]:
@@ -100,9 +102,10 @@ def test_a_job_alone_gets_the_plan_that_plan_gives(
     one = pausing(request(at_h=round(at_h, 3), hours=round(hours, 3), gpus=gpus), may=pauses)
     expected, lines = planned(one, policy, on)
 
+    [run] = replay(on, [one], policy, Perfect(on.table))
     done = replays(on, [one], policy)
 
-    assert expected == list(done.runs[0].stretches)
+    assert expected == list(run.stretches)
     found = dict(zip(LINES, done.bill.emissions_kg[0].tolist(), strict=True))
     assert [pytest.approx(lines[line], rel=1e-9, abs=1e-12) for line in LINES] == [found[line] for line in LINES]
 
@@ -180,7 +183,8 @@ def test_where_no_pause_can_pay_the_best_run_in_one_piece_is_the_optimum(
     one = pausing(request(at_h=round(at_h, 3), hours=round(hours, 3)), restart_h=round(restart_h, 2))
     first, deadline_us = on.table.us(one.submitted) // on.table.step_us, on.table.us(one.deadline)
     course = Perfect(on.table).course(first, -(-deadline_us // on.table.step_us) - first)
-    problem = on.problem(one, 1, on.free(), course, deadline_us)
+    left = Placed.of(0, one, 1, deadline_us).left(on.table.us(one.submitted), stopped=True)
+    problem = on.problem(one, left, on.free(), course)
 
     assert best_whole(problem) in (None, CarbonAware().place(problem))
 
@@ -191,7 +195,8 @@ def test_a_pause_that_costs_more_than_it_can_save_needs_no_search() -> None:
     found = []
     for restart_h in (12.0, 0.0):
         one = pausing(request(hours=6), restart_h=restart_h)
-        problem = on.problem(one, 1, on.free(), Perfect(on.table).course(0, 30), on.table.us(one.deadline))
+        left = Placed.of(0, one, 1, on.table.us(one.deadline)).left(on.table.us(one.submitted), stopped=True)
+        problem = on.problem(one, left, on.free(), Perfect(on.table).course(0, 30))
         found.append(best_whole(problem))
 
     assert found[0] is not None
@@ -232,7 +237,7 @@ def test_a_job_wider_than_a_node_keeps_others_from_its_whole_nodes() -> None:
 
     done = replays(on, jobs, RunNow())
 
-    assert [0.0, 4.0] == [run.start_us / 3.6e9 for run in done.runs]
+    assert [0.0, 4.0] == (done.start_us / 3.6e9).tolist()
     assert [48.0, 2.0] == done.bill.gpu_h.tolist()
 
 

@@ -1,0 +1,177 @@
+"""`carbonsched policy tune`: choose a policy and its settings on the earlier part of a history, judge on the later."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cli.tuned import Candidate, Judged, Tuned
+    from scheduler.simulation.tuning import Limit
+
+_DEFAULT: Final = ("run-now", "lowest-carbon-window", "lowest-carbon-region", "carbon-aware")
+
+
+def tune(
+    jobs: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Trace; default the jobs of the store.", show_default=False)
+    ] = None,
+    clusters: Annotated[
+        Path | None, typer.Option(help="Cluster file, or folder of them; default those declared.", show_default=False)
+    ] = None,
+    intensity_table: Annotated[
+        Path | None, typer.Option(help="CSV of intensities, g/kWh; default the setting.", show_default=False)
+    ] = None,
+    forecasts: Annotated[str, typer.Option(help="perfect, history, or a file of issued ones.")] = "history",
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Policy to try; repeat it. Default those that need no more than forecasts.", show_default=False
+        ),
+    ] = None,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=A,B,...", help="Setting to try: slack, min-saving; repeat it.", show_default=False),
+    ] = None,
+    objective: Annotated[str, typer.Option(help="What is to be least: carbon, operational or wait.")] = "carbon",
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIGURE<BOUND", help="What must hold, such as mean_wait<6h; repeat it.", show_default=False
+        ),
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="ISO time that parts earlier from later; default the middle.", show_default=False)
+    ] = None,
+    interruptible_from: Annotated[
+        str | None, typer.Option(help="Length from which jobs may be suspended; default never.", show_default=False)
+    ] = None,
+    restart: Annotated[str, typer.Option(help="From a resume to progress, for jobs that do not say.")] = "0m",
+    slack: Annotated[
+        str, typer.Option(metavar="H", help="Slack of jobs that state none, where it is not tried.")
+    ] = "0",
+    home: Annotated[str, typer.Option(metavar="NAME|hash", help="Home of jobs that state none.")] = "hash",
+    shift_to: Annotated[str, typer.Option(help="Date or year to move the trace to.", show_default=False)] = "",
+    tz: Annotated[str, typer.Option(help="Time zone of times that state none.", show_default=False)] = "",
+    write: Annotated[bool, typer.Option("--write", help="Write what was chosen to your settings file.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Choose the policy and settings that did best on the earlier half of a history, and judge them on the later half.
+
+    What counts is the gain out of sample: on the half that was not looked at. Settings are written only with --write.
+
+    \b
+    Examples:
+      carbonsched policy tune --jobs trace.csv --intensity-table grid.csv --limit misses=0 --forecasts perfect
+      carbonsched policy tune --jobs trace.csv --intensity-table grid.csv --sweep slack=0,6 --limit 'mean_wait<6h'
+    """
+    from cli.console import emit, emit_json, say
+    from cli.simulate_case import Asked
+    from cli.tuned import tuned, write_settings
+    from scheduler.domain.instant import parse_instant
+    from scheduler.simulation.tuning import objective_of, parse_limit
+
+    asked = Asked(
+        jobs=jobs,
+        clusters=clusters,
+        intensity_table=intensity_table,
+        forecasts=forecasts,
+        slack=slack,
+        home=home,
+        interruptible_from=interruptible_from,
+        restart=restart,
+        shift_to=shift_to,
+        tz=tz,
+    )
+    objective_of(objective)
+    limits = [parse_limit(text) for text in limit or []]
+    parted_at = None if split is None else parse_instant(split, what="--split")
+    made = tuned(
+        asked,
+        policies=list(dict.fromkeys(policy or _DEFAULT)),
+        sweeps=sweep or [],
+        objective=objective,
+        limits=limits,
+        parted_at=parted_at,
+        workers=os.cpu_count() or 1,
+        tell=say,
+    )
+    if as_json:
+        emit_json(_payload(made, limits))
+    else:
+        emit(_text(made, limits))
+    if write:
+        say(f"wrote {write_settings(made.chosen)}")
+
+
+def _text(made: Tuned, limits: Sequence[Limit]) -> str:
+    """What was tried, what was chosen, and what it is worth where it was not looked at."""
+    from cli.console import table
+    from scheduler.domain.instant import to_the_second
+
+    rows = [_row(each, "chosen" if each.candidate == made.chosen else "") for each in made.tried]
+    later = [_row(each, each.name) for each in made.judged]
+    head = ["", "saved", "wait h", "misses", "suspends", ""]
+    judged = made.judged[0]
+    broken = judged.broken(limits)
+    gain = judged.gain_pct
+    verdict = "its gain out of sample cannot be told" if gain is None else f"out of sample it saves {gain:.1f} %"
+    return "\n".join(
+        [
+            f"Chosen: {made.chosen.label}; {verdict} of what run-now emits, {made.judged[0].told_of_current}.",
+            *(f"Out of sample it breaks {text}." for text in broken),
+            "",
+            f"Earlier: {made.earlier:,} jobs before {to_the_second(made.parted_at)}, on which it was chosen",
+            table(head, rows),
+            "",
+            f"Later: {made.later:,} jobs from then on, on which it is judged",
+            table(head, later),
+        ]
+    )
+
+
+def _row(judged: Judged, remark: str) -> list[str]:
+    """A candidate's figures."""
+    outcome = judged.outcome
+    saved = "-" if outcome.saving_pct is None else f"{outcome.saving_pct:.1f} %"
+    wait = "-" if outcome.mean_wait_h is None else f"{outcome.mean_wait_h:.2f}"
+    return [judged.candidate.label, saved, wait, f"{outcome.missed_deadlines:,}", f"{outcome.suspends:,}", remark]
+
+
+def _payload(made: Tuned, limits: Sequence[Limit]) -> Mapping[str, object]:
+    """The same as JSON."""
+    from scheduler.domain.instant import format_instant
+
+    return {
+        "objective": made.objective,
+        "limits": [limit.text for limit in limits],
+        "split": format_instant(made.parted_at),
+        "jobs": {"earlier": made.earlier, "later": made.later},
+        "chosen": _candidate(made.chosen),
+        "tried": [_judged(each, limits) for each in made.tried],
+        "out_of_sample": [{"name": each.name, **_judged(each, limits)} for each in made.judged],
+    }
+
+
+def _candidate(candidate: Candidate) -> Mapping[str, object]:
+    """A way to run a cluster, as JSON."""
+    return {"policy": candidate.policy, "settings": dict(candidate.settings)}
+
+
+def _judged(judged: Judged, limits: Sequence[Limit]) -> Mapping[str, object]:
+    """What a candidate came to, as JSON."""
+    outcome = judged.outcome
+    return {
+        **_candidate(judged.candidate),
+        "emissions_kg": outcome.emissions.total,
+        "saving_pct": outcome.saving_pct,
+        "mean_wait_h": outcome.mean_wait_h,
+        "missed_deadlines": outcome.missed_deadlines,
+        "suspends": outcome.suspends,
+        "breaks": judged.broken(limits),
+    }

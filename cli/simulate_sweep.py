@@ -1,0 +1,143 @@
+"""Many settings at once: the combinations of what is to vary, and one document of what each comes to."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from cli.simulate_case import SETTINGS, Asked, Case, policies_named
+from cli.simulate_output import as_document
+from cli.simulate_resume import Kept
+from cli.simulate_run import Cases, run_all, tasks_of
+from scheduler.domain.errors import InvalidInput, UnknownName
+from scheduler.simulation.results import Comparison, Replayed, compare
+
+BASELINE: Final = "run-now"
+_MOST: Final = 1000
+"""Settings at once; more than these nobody looks at."""
+Setting = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What one setting came to, for whoever looks closer than its document."""
+
+    setting: Setting
+    case: Case
+    replayed: Mapping[str, Replayed]
+    made: Comparison
+    document: Mapping[str, object]
+
+
+def settings_of(asked: Asked, sweeps: Sequence[str]) -> list[tuple[Setting, Asked]]:
+    """Every combination of what is to vary, with the options that it comes to; one empty one where nothing is.
+
+    Args:
+        asked: the options that hold where they are not varied.
+        sweeps: `name=value,value`, each name once.
+
+    Raises:
+        InvalidInput: a text is no sweep, or there would be too many combinations.
+        UnknownName: an option is not one that can vary.
+    """
+    known = {name.replace("_", "-"): name for name in SETTINGS}
+    varied: dict[str, list[str]] = {}
+    for text in sweeps:
+        said, _, values = text.partition("=")
+        name, each = said.strip().replace("_", "-"), [value.strip() for value in values.split(",")]
+        if name not in known:
+            raise UnknownName("option to sweep", name, known)
+        if name in varied or not all(each) or len(set(each)) < len(each):
+            raise InvalidInput(f"--sweep {text!r} cannot be read", hint="write each option once: slack=0,24,72")
+        varied[name] = each
+    combined = [dict(zip(varied, values, strict=True)) for values in itertools.product(*varied.values())]
+    if len(combined) > _MOST:
+        raise InvalidInput(f"{len(combined):,} combinations are too many", hint=f"sweep {_MOST:,} at most")
+    return [(setting, _with(asked, {known[name]: value for name, value in setting.items()})) for setting in combined]
+
+
+def swept(
+    settings: Sequence[tuple[Setting, Asked]],
+    names: Sequence[str],
+    *,
+    workers: int,
+    tell: Callable[[str], None],
+    kept: Kept | None = None,
+    beside: Sequence[str] = (),
+    look: Callable[[Seen], None] = lambda _seen: None,
+) -> dict[str, object]:
+    """The document of all settings: that of the only one, or a list of them.
+
+    Args:
+        settings: with the options that each comes to.
+        names: of the policies; the baseline is replayed beside them.
+        workers: processes at most.
+        tell: says what a reader must know.
+        kept: replays that were finished before; None for none.
+        beside: policies that are replayed too, for whoever looks; look: is shown what each setting came to.
+    """
+    cases, chosen = Cases(), policies_named([BASELINE, *names, *beside])
+    tasks = [task for _, asked in settings for task in tasks_of(asked, cases.of(asked), chosen)]
+    for note in dict.fromkeys(note for _, asked in settings for note in cases.of(asked).notes):
+        tell(f"note: {note}")
+    done = run_all(cases, tasks, workers, kept)
+    documents = []
+    for setting, asked in settings:
+        case = cases.of(asked)
+        mine = {task: found for task, found in done.items() if task.asked == asked}
+        told_perfectly = {task.policy: found for task, found in mine.items() if task.perfect}
+        replayed = {task.policy: found for task, found in mine.items() if task.perfect is (case.told.name == "perfect")}
+        perfect = {name: told_perfectly.get(name, found) for name, found in replayed.items()}
+        made = compare(case.world.table, case.requests, replayed, perfect, BASELINE)
+        one = as_document(
+            made,
+            names,
+            world=case.world,
+            requests=case.requests,
+            left=case.left,
+            forecasts=case.told.name,
+            asked_for=asked,
+        )
+        documents.append({"setting": dict(setting), **one})
+        look(Seen(setting=setting, case=case, replayed=replayed, made=made, document=one))
+    whole = documents[0] if len(documents) == 1 and not settings[0][0] else {"sweep": documents}
+    whole.pop("setting", None)
+    return {**whole, "sha256": result_sha256(whole)}
+
+
+def result_sha256(document: Mapping[str, object]) -> str:
+    """The checksum of what a replay came to: the same files, options and seed give the same, however long it took."""
+    return hashlib.sha256(json.dumps(_timeless(document), sort_keys=True).encode()).hexdigest()
+
+
+def _timeless(value: object) -> object:
+    """Plain data without the times that a replay took."""
+    if isinstance(value, dict):
+        return {name: _timeless(each) for name, each in value.items() if name != "wall_s"}
+    return [_timeless(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _with(asked: Asked, varied: Mapping[str, str]) -> Asked:
+    """The options with some of them varied."""
+    seed = varied.get("seed", str(asked.seed))
+    if not seed.isdigit():
+        raise InvalidInput(f"the seed {seed!r} is no whole number", hint="write seed=0,1,2")
+    return replace(
+        asked,
+        seed=int(seed),
+        forecasts=varied.get("forecasts", asked.forecasts),
+        slack=varied.get("slack", asked.slack),
+        home=varied.get("home", asked.home),
+        interruptible_from=varied.get("interruptible_from", asked.interruptible_from),
+        restart=varied.get("restart", asked.restart),
+        shift_to=varied.get("shift_to", asked.shift_to),
+        min_saving=varied.get("min_saving", asked.min_saving),
+        replan=varied.get("replan", asked.replan),
+        horizon=varied.get("horizon", asked.horizon),
+        duration_error=varied.get("duration_error", asked.duration_error),
+        failures=varied.get("failures", asked.failures),
+    )

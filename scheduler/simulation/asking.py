@@ -1,0 +1,140 @@
+"""A policy asked for a placement in a replay: on what is free, with what it is told, and no longer than it pays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from policies.carbon_aware import CarbonAware
+from scheduler.domain.errors import Infeasible
+from scheduler.domain.placement import Placement
+from scheduler.ports import Policy
+from scheduler.problem.blind import seen
+from scheduler.problem.hysteresis import least_gain_kg
+from scheduler.problem.pricing import price
+from scheduler.problem.problem import Past, Problem
+from scheduler.problem.surface import Floats
+from scheduler.simulation.coarser import coarser
+from scheduler.simulation.forecasts import Forecasts
+from scheduler.simulation.left import Left
+from scheduler.simulation.request import Request
+from scheduler.simulation.reservations import Reservations
+from scheduler.simulation.run import Stretch
+from scheduler.simulation.table import US, US_PER_H
+from scheduler.simulation.whole import InOnePiece, in_one_piece
+from scheduler.simulation.world import World
+
+_SLOTS: Final = 64
+"""Slots on which a plan with suspends is sought beside others' reservations."""
+_PAST_H: Final = 28 * 24
+"""How far back a policy sees that decides by the past: as in production. [h]"""
+_G_PER_KG: Final = 1000.0
+
+
+class Asker:
+    """Asks one policy.
+
+    Args:
+        world: clusters and grid; forecasts: what the policy is told of the hours to come.
+        taken: what is reserved.
+        every_us: time between its decisions, where it decides again and again. [us]
+    """
+
+    def __init__(
+        self, world: World, policy: Policy, forecasts: Forecasts, taken: Reservations, every_us: int = US_PER_H
+    ) -> None:
+        self._world, self._policy, self._forecasts, self._taken = world, policy, forecasts, taken
+        self._every_us = every_us
+        self._exact = type(policy) is CarbonAware  # what is left out of its search is proved for it alone
+        self._course: tuple[int, int, Floats] | None = None
+
+    def place(self, request: Request, left: Left, told_at_us: int | None = None) -> list[Stretch] | None:
+        """What the policy decides, None where it finds nothing, or nothing that is free.
+
+        Args:
+            request: the job; left: what is left of it.
+            told_at_us: when its forecast was made, where that is before the moment of decision. [us]
+        """
+        problem = self._world.problem(
+            request, left, self._taken.free, self._told(left, left.now_us if told_at_us is None else told_at_us)
+        )
+        if "history" in self._policy.needs:
+            problem = replace(problem, past=self._past(request, problem, left))
+        found = self._searched(problem) if self._exact else self._placed(problem)
+        if found is None:
+            return None
+        stretches = self._in_us(found)
+        return stretches if self._taken.has_room(request, stretches) else None
+
+    def earliest(self, request: Request, left: Left, rows: Sequence[int]) -> list[Stretch]:
+        """The first run in one piece on any of some clusters, the one named first where several start together."""
+        length_us = left.work_us + (request.restart // US if left.came_from is not None else 0)
+        start_us, row = min((self._taken.earliest(row, left.now_us, length_us, request.gpus), row) for row in rows)
+        return [(row, start_us, start_us + length_us)]
+
+    def _searched(self, problem: Problem) -> Placement | None:
+        """The cheapest placement, a search for suspends left out where it is known not to pay.
+
+        Notes:
+            Alone on its clusters a job gets the optimum. Beside others' reservations, suspends are sought on longer
+            slots, and only where they could gain more than what a plan is changed for: max(2 %, 0.05 kg).
+        """
+        found = in_one_piece(problem)
+        if found is None or problem.min_saving_pct > 0 or problem.objective != "lifecycle":
+            return self._placed(problem)
+        if found.nothing:
+            return None
+        crowded = bool((problem.surface.capacity.min(axis=1) < problem.surface.capacity.max(axis=1)).any())
+        cost_g = np.inf if found.window is None else found.window.cost_g
+        within_g = _G_PER_KG * least_gain_kg(cost_g / _G_PER_KG) if crowded and found.window is not None else 0.0
+        if found.window is not None and found.is_best(within_g):
+            return found.window.placement(problem)
+        return self._in_pieces(problem, found) if crowded else self._placed(problem)
+
+    def _in_pieces(self, problem: Problem, found: InOnePiece) -> Placement | None:
+        """The best on longer slots, the best run in one piece, or, where there is neither, whatever is feasible."""
+        pieces = self._placed(coarser(problem, _SLOTS))
+        if found.window is None:
+            return pieces or self._placed(problem)
+        if pieces is None:
+            return found.window.placement(problem)
+        pieces_g = _G_PER_KG * price(problem, pieces).objective_kg(problem.objective)
+        return pieces if pieces_g < found.window.cost_g else found.window.placement(problem)
+
+    def _placed(self, problem: Problem) -> Placement | None:
+        """What the policy itself says."""
+        try:
+            return self._policy.place(seen(problem, self._policy.needs))
+        except Infeasible:
+            return None
+
+    def _told(self, left: Left, told_at_us: int) -> Floats:
+        """The intensities from the slot of the decision to the deadline, as seen when the forecast was made."""
+        step_us = self._world.table.step_us
+        made, first = told_at_us // step_us, left.now_us // step_us
+        count = -(-left.deadline_us // step_us) - made
+        if self._course is None or self._course[0] != made or self._course[1] < count:
+            self._course = (made, count, self._forecasts.course(made, count))
+        return self._course[2][:, first - made : count]
+
+    def _past(self, request: Request, problem: Problem, left: Left) -> Past:
+        """The weeks before, as they were, and when the policy decides again."""
+        table, step_us = self._world.table, self._world.table.step_us
+        first, count = left.now_us // step_us, _PAST_H * US_PER_H // step_us
+        seen_g = np.full((len(table.zones), count), np.nan)
+        known = table.g_per_kwh[:, max(0, first - count) : first]
+        seen_g[:, count - known.shape[1] :] = known
+        rates = self._world.run_rate(request, seen_g)
+        next_us = (left.now_us // self._every_us + 1) * self._every_us
+        return Past(run_rate=rates, now_rate=problem.run_rate[:, 0].copy(), next_h=(next_us - left.now_us) / US_PER_H)
+
+    def _in_us(self, placement: Placement) -> list[Stretch]:
+        """A placement in rows and microseconds."""
+        names, start = self._world.names, self._world.table.start
+        return [
+            (names.index(each.cluster), (each.start - start) // US, (each.end - start) // US)
+            for each in placement.segments
+        ]
