@@ -34,6 +34,12 @@ class Chains:
         """Every source that is listed, each once."""
         return tuple(dict.fromkeys(name for chain in self.by_zone.values() for name in chain))
 
+    def without(self, name: str) -> Chains | None:
+        """The same without one source; None where no other one is listed."""
+        left = {zone: tuple(each for each in chain if each != name) for zone, chain in self.by_zone.items()}
+        by_zone = {zone: chain for zone, chain in left.items() if chain}
+        return Chains(by_zone=by_zone) if by_zone else None
+
     def __str__(self) -> str:
         """The text that `parse_chains` reads."""
         return "; ".join(f"{zone} = {', '.join(chain)}" for zone, chain in sorted(self.by_zone.items()))

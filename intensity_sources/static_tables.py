@@ -58,7 +58,9 @@ class StaticTables:
 
     def __init__(self, *, year: int | None = None, files: Sequence[Path] = FILES) -> None:
         self._year = year
-        self._rows = tuple(row for path in files for row in read_rows(path))
+        rows = [row for path in files for row in read_rows(path)]
+        rows.sort(key=lambda row: (row.zone, row.basis != DEFAULT_BASIS, str(row.basis), row.year))
+        self._rows = tuple(rows)
         self._by_zone: dict[str, dict[Basis, dict[int, YearRow]]] = {}
         for row in self._rows:
             years = self._by_zone.setdefault(row.zone, {}).setdefault(row.basis, {})
@@ -81,15 +83,12 @@ class StaticTables:
 
     def rows(self) -> Sequence[YearRow]:
         """Every row, by zone, basis and year; the default basis comes first."""
-        return tuple(
-            sorted(self._rows, key=lambda row: (row.zone, row.basis != DEFAULT_BASIS, str(row.basis), row.year))
-        )
+        return self._rows
 
     def rows_of(self, zone: str) -> Sequence[YearRow]:
         """The rows of one zone; raises `NotCovered` naming the nearest zones."""
-        if zone not in self._by_zone:
-            raise NotCovered(f"the static tables have no zone {zone!r}", hint=self._zones_hint(zone))
-        return tuple(row for row in self.rows() if row.zone == zone)
+        self._bases(zone)
+        return tuple(row for row in self._rows if row.zone == zone)
 
     def row(self, zone: str, basis: Basis, year: int | None = None) -> YearRow:
         """The row of one closed year, the last one where none is named."""
@@ -138,12 +137,17 @@ class StaticTables:
 
     def _years(self, zone: str, basis: Basis) -> Mapping[int, YearRow]:
         """The years of a zone on a basis."""
-        self.rows_of(zone)
-        by_basis = self._by_zone[zone]
+        by_basis = self._bases(zone)
         if basis not in by_basis:
             has = "; ".join(f"{known} ({_span(list(years))})" for known, years in by_basis.items())
             raise NotCovered(f"the static tables have no '{basis}' for {zone}", hint=f"for {zone} they have: {has}")
         return by_basis[basis]
+
+    def _bases(self, zone: str) -> Mapping[Basis, Mapping[int, YearRow]]:
+        """What there is of a zone, by basis and year; raises `NotCovered` naming the nearest zones."""
+        if zone not in self._by_zone:
+            raise NotCovered(f"the static tables have no zone {zone!r}", hint=self._zones_hint(zone))
+        return self._by_zone[zone]
 
     def _zones_hint(self, zone: str) -> str:
         """The nearest zones, then the others, then where to see the rest."""
