@@ -10,13 +10,14 @@ PIP := $(PY) -m pip install -qq --disable-pip-version-check
 # A repository of the user's on PYTHONPATH has no say here.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help demo test check bench chaos lock clean
+.PHONY: help demo test soak check bench chaos lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is to do.
 	@echo 'make demo    see a training planned, suspended, moved and accounted for, on this machine'
 	@echo 'make check   format, lint, types and the arrows between the packages'
-	@echo 'make test    every test, those on real local Ray clusters too'
+	@echo 'make test    the tests, those on real local Ray clusters too'
+	@echo 'make soak    the few tests that take long: rounds of faults on real clusters'
 	@echo 'make bench   time the planner and the simulation'
 	@echo 'make chaos   break everything at random and count what was lost (ARGS="--seed 7 --rounds 20")'
 	@echo 'make lock    bring requirements.lock up to pyproject.toml (UPGRADE=1: to the newest)'
@@ -33,7 +34,10 @@ check: .venv/installed
 	@echo 'check: all good'
 
 test: .venv/installed
-	@$(PY) -m pytest -n auto --dist loadgroup $(ARGS)
+	@$(PY) -m pytest -n auto --dist loadgroup -m "not soak" $(ARGS)
+
+soak: .venv/installed
+	@$(PY) -m pytest -n auto --dist loadgroup -m soak $(ARGS)
 
 bench: .venv/installed
 	@set -e; for file in benchmarks/bench_*.py; do echo "== $$file"; $(PY) "$$file"; done

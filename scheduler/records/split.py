@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.intensity import IntensitySeries
@@ -15,6 +16,9 @@ from scheduler.domain.placement import Placement
 from scheduler.records.accounts import total_kg
 from scheduler.records.attempts import Attempt
 from scheduler.records.gather import JobHistory
+
+_DUST: Final = 1e-12
+"""Share of two sums by which floating point may part them where they are the same. [-]"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +82,10 @@ def split(
     return Split(
         planned_kg=planned_kg,
         realised_kg=realised_kg,
-        forecast_kg=as_planned - planned_kg,
-        duration_kg=as_run - as_planned,
-        power_kg=as_drawn - as_run,
-        overhead_kg=realised_kg - as_drawn,
+        forecast_kg=_less_kg(as_planned, planned_kg),
+        duration_kg=_less_kg(as_run, as_planned),
+        power_kg=_less_kg(as_drawn, as_run),
+        overhead_kg=_less_kg(realised_kg, as_drawn),
     )
 
 
@@ -100,6 +104,12 @@ def planned_attempts(placement: Placement, clusters: Mapping[str, Cluster]) -> l
         )
         for each in placement.segments
     ]
+
+
+def _less_kg(after_kg: float, before_kg: float) -> float:
+    """A difference, 0 where it is the dust of floating point. [kg]"""
+    less_kg = after_kg - before_kg
+    return less_kg if abs(less_kg) > _DUST * max(abs(after_kg), abs(before_kg)) else 0.0
 
 
 def _bare(attempt: Attempt) -> Attempt:

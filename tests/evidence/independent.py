@@ -136,6 +136,8 @@ def job_of(
         length = outcome["duration_s"]
         begun = max(granted, min(outcome["started_unix"], released - length))
         ended = begun + length
+    elif "samples" not in texts:
+        begun, ended = granted, released  # nothing says when it ran: all that was reserved counts as running
     else:
         begun, ended = max(granted, json.loads(texts["samples"].splitlines()[0])["t_unix"]), released
     meter = Meter(texts["samples"], job["gpus"]) if '"gpus":[{' in texts.get("samples", "") else None

@@ -144,7 +144,9 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "way", [way if way == "two workers" else pytest.param(way, marks=pytest.mark.soak) for way in WAYS]
+)
 def test_each_gpu_is_metered_once_however_many_ranks_hold_it(
     wide: RayRest, metered: Launch, world: NvmlWorld, way: str, until: Until
 ) -> None:

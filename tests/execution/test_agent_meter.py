@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import select
@@ -48,8 +49,9 @@ def curve(node: Node) -> EnergyCurve:
 def meter_of(agent: subprocess.Popen[bytes]) -> int:
     """The process that reads NVML; 0 while there is none."""
     for pid in tree(agent.pid):
-        if "carbonsched_nvml_v1" in Path(f"/proc/{pid}/cmdline").read_text():
-            return pid
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it may end while we look
+            if "carbonsched_nvml_v1" in Path(f"/proc/{pid}/cmdline").read_text():
+                return pid
     return 0
 
 

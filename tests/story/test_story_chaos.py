@@ -13,7 +13,7 @@ from tests.chaos.real_judge import Wish
 from tests.chaos.real_round import Act, RealRound
 from tests.story.conftest import Desk
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.soak]
 
 PROMISED = (
     *(f"{victim} killed by -9" for victim in ("scheduler", "supervisors", "agents", "trainings")),

@@ -159,7 +159,7 @@ def binding() -> ModuleType | None:
     for folder in (ray.submodule_search_locations or []) if ray else []:
         spec = importlib.util.spec_from_file_location("pynvml", Path(folder) / RAYS_COPY)
         if spec and spec.loader and (Path(folder) / RAYS_COPY).exists():
-            made = importlib.util.module_from_spec(spec)
+            made = sys.modules["pynvml"] = importlib.util.module_from_spec(spec)  # it looks itself up as it is read
             spec.loader.exec_module(made)
             return made
     return None
