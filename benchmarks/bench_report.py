@@ -23,13 +23,13 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from cli import accounting, main, schema, wiring  # noqa: E402  # the path comes first
-from cli.closing import closings_of  # noqa: E402
-from scheduler.domain.instant import format_instant  # noqa: E402
-from scheduler.domain.job import Job  # noqa: E402
-from scheduler.records.counterfactual import register  # noqa: E402
-from scheduler.records.evidence import outcome_name, samples_name  # noqa: E402
-from scheduler.reporting.as_json import report_json  # noqa: E402
-from scheduler.reporting.period_report import period_report  # noqa: E402
+from cli.closing import closings_of  # noqa: E402  # the same
+from scheduler.domain.instant import format_instant  # noqa: E402  # the same
+from scheduler.domain.job import Job  # noqa: E402  # the same
+from scheduler.records.counterfactual import register  # noqa: E402  # the same
+from scheduler.records.evidence import outcome_name, samples_name  # noqa: E402  # the same
+from scheduler.reporting.as_json import report_json  # noqa: E402  # the same
+from scheduler.reporting.period_report import period_report  # noqa: E402  # the same
 
 SIZES = (1_000, 3_000, 10_000)
 FIRST = datetime(2026, 3, 1, tzinfo=UTC)
