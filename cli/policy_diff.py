@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from cli.replay_options import (
+    Clusters,
+    Forecasts,
+    Home,
+    IntensityTable,
+    InterruptibleFrom,
+    Jobs,
+    Restart,
+    ShiftTo,
+    Slack,
+    TimeZone,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,24 +30,16 @@ if TYPE_CHECKING:
 def diff(
     one: Annotated[str, typer.Argument(metavar="A", help="Policy, such as lowest-carbon-window.")],
     other: Annotated[str, typer.Argument(metavar="B", help="Policy that it is compared with, such as carbon-aware.")],
-    jobs: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Trace; default the jobs of the store.", show_default=False)
-    ] = None,
-    clusters: Annotated[
-        Path | None, typer.Option(help="Cluster file, or folder of them; default those declared.", show_default=False)
-    ] = None,
-    intensity_table: Annotated[
-        Path | None, typer.Option(help="CSV of intensities, g/kWh; default the setting.", show_default=False)
-    ] = None,
-    forecasts: Annotated[str, typer.Option(help="perfect, history, or a file of issued ones.")] = "perfect",
-    slack: Annotated[str, typer.Option(metavar="H", help="Slack of jobs that state none.")] = "0",
-    home: Annotated[str, typer.Option(metavar="NAME|hash", help="Home of jobs that state none.")] = "hash",
-    interruptible_from: Annotated[
-        str | None, typer.Option(help="Length from which jobs may be suspended; default never.", show_default=False)
-    ] = None,
-    restart: Annotated[str, typer.Option(help="From a resume to progress, for jobs that do not say.")] = "0m",
-    shift_to: Annotated[str, typer.Option(help="Date or year to move the trace to.", show_default=False)] = "",
-    tz: Annotated[str, typer.Option(help="Time zone of times that state none.", show_default=False)] = "",
+    jobs: Jobs = None,
+    clusters: Clusters = None,
+    intensity_table: IntensityTable = None,
+    forecasts: Forecasts = "perfect",
+    slack: Slack = "0",
+    home: Home = "hash",
+    interruptible_from: InterruptibleFrom = None,
+    restart: Restart = "0m",
+    shift_to: ShiftTo = "",
+    tz: TimeZone = "",
     top: Annotated[int, typer.Option(min=1, help="Jobs to list, those that differ most first.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with every job.")] = False,
 ) -> None:

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+
+from cli.replay_options import (
+    Clusters,
+    Forecasts,
+    Home,
+    IntensityTable,
+    InterruptibleFrom,
+    Jobs,
+    Restart,
+    ShiftTo,
+    Slack,
+    TimeZone,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,16 +30,10 @@ _DEFAULT: Final = ("run-now", "lowest-carbon-window", "lowest-carbon-region", "c
 
 
 def tune(
-    jobs: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Trace; default the jobs of the store.", show_default=False)
-    ] = None,
-    clusters: Annotated[
-        Path | None, typer.Option(help="Cluster file, or folder of them; default those declared.", show_default=False)
-    ] = None,
-    intensity_table: Annotated[
-        Path | None, typer.Option(help="CSV of intensities, g/kWh; default the setting.", show_default=False)
-    ] = None,
-    forecasts: Annotated[str, typer.Option(help="perfect, history, or a file of issued ones.")] = "history",
+    jobs: Jobs = None,
+    clusters: Clusters = None,
+    intensity_table: IntensityTable = None,
+    forecasts: Forecasts = "history",
     policy: Annotated[
         list[str] | None,
         typer.Option(
@@ -48,16 +54,12 @@ def tune(
     split: Annotated[
         str | None, typer.Option(help="ISO time that parts earlier from later; default the middle.", show_default=False)
     ] = None,
-    interruptible_from: Annotated[
-        str | None, typer.Option(help="Length from which jobs may be suspended; default never.", show_default=False)
-    ] = None,
-    restart: Annotated[str, typer.Option(help="From a resume to progress, for jobs that do not say.")] = "0m",
-    slack: Annotated[
-        str, typer.Option(metavar="H", help="Slack of jobs that state none, where it is not tried.")
-    ] = "0",
-    home: Annotated[str, typer.Option(metavar="NAME|hash", help="Home of jobs that state none.")] = "hash",
-    shift_to: Annotated[str, typer.Option(help="Date or year to move the trace to.", show_default=False)] = "",
-    tz: Annotated[str, typer.Option(help="Time zone of times that state none.", show_default=False)] = "",
+    interruptible_from: InterruptibleFrom = None,
+    restart: Restart = "0m",
+    slack: Slack = "0",
+    home: Home = "hash",
+    shift_to: ShiftTo = "",
+    tz: TimeZone = "",
     write: Annotated[bool, typer.Option("--write", help="Write what was chosen to your settings file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -91,8 +91,8 @@ class Fleets:
             dirty = self._dirty.pop(policy)
             try:
                 done = await self._planned(policy, dirty)
-            except Exception:
-                self._alone[policy] = frozenset(dirty)  # whatever went wrong, each still has a plan of its own
+            except Exception:  # whatever it was goes on up; each job still has a plan of its own
+                self._alone[policy] = frozenset(dirty)
                 raise
             if not done:
                 self._dirty.setdefault(policy, set()).update(dirty)

@@ -107,7 +107,7 @@ def footing(figures: Figures) -> Footing:
     lines = figures["emissions_kg"]
     gpu_h, facility_kwh = figures["gpu_hours"], figures["facility_energy_kwh"]
     assert isinstance(lines, Mapping)  # noqa: S101  # figures of a period always have them
-    assert isinstance(gpu_h, int | float) and isinstance(facility_kwh, int | float)  # noqa: S101, PT018  # the same
+    assert isinstance(gpu_h, int | float) and isinstance(facility_kwh, int | float)  # noqa: S101, PT018  # numbers, always
     unallocated = cast("Mapping[str, Mapping[str, float]]", figures["unallocated"])
     embodied_kg, idle_kg = float(lines["embodied"]), float(lines.get("unallocated", 0.0))
     idle_kwh = sum(each["facility_energy_kwh"] for each in unallocated.values())
