@@ -15,6 +15,7 @@ from scheduler.domain.errors import InvalidInput
 from scheduler.domain.instant import parse_instant
 from scheduler.domain.placement import Segment
 from scheduler.domain.said import Said
+from scheduler.records.dated import by_project
 from scheduler.records.settlement import Span
 
 Standing = Literal["within", "warning", "over"]
@@ -189,16 +190,7 @@ def parse_budgets(text: str) -> Budgets:
     Raises:
         InvalidInput: it cannot be meant, or one project has two budgets from one instant on.
     """
-    by_project: dict[str, tuple[tuple[datetime, Budget], ...]] = {}
-    for entry in filter(str.strip, text.split(";")):
-        project, equals, listed = (part.strip() for part in entry.partition("="))
-        if not project or not equals or project in by_project:
-            raise InvalidInput(f"budgets: {entry.strip()!r} is not understood, or names its project twice", hint=_HINT)
-        dated = sorted((_dated(each, project) for each in listed.split(",")), key=lambda each: each[0])
-        if len({since for since, _ in dated}) < len(dated):
-            raise InvalidInput(f"budgets: {project} has two budgets from one day on", hint="keep one of them")
-        by_project[project] = tuple(dated)
-    return Budgets(by_project=by_project)
+    return Budgets(by_project=by_project(text, "budgets", _dated, hint=_HINT))
 
 
 def budgets_text(value: object) -> str:

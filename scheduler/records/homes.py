@@ -12,6 +12,7 @@ from typing import Final
 
 from scheduler.domain.errors import InvalidInput
 from scheduler.domain.instant import format_instant, parse_instant
+from scheduler.records.dated import by_project
 
 _HINT: Final = "write them as 'PROJECT = 2026-01-01 CLUSTER, 2026-06-01 CLUSTER; PROJECT = ...'"
 _DAY: Final = len("2026-01-01")
@@ -42,16 +43,7 @@ def parse_homes(text: str) -> Homes:
     Raises:
         InvalidInput: it cannot be meant, or one project has two homes from one instant on.
     """
-    by_project: dict[str, tuple[tuple[datetime, str], ...]] = {}
-    for entry in filter(str.strip, text.split(";")):
-        project, equals, listed = (part.strip() for part in entry.partition("="))
-        if not project or not equals or project in by_project:
-            raise InvalidInput(f"homes: {entry.strip()!r} is not understood, or names its project twice", hint=_HINT)
-        dated = sorted(_dated(each, project) for each in listed.split(","))
-        if len({since for since, _ in dated}) < len(dated):
-            raise InvalidInput(f"homes: {project} has two homes from one day on", hint="keep one of them")
-        by_project[project] = tuple(dated)
-    return Homes(by_project=by_project)
+    return Homes(by_project=by_project(text, "homes", _dated, hint=_HINT))
 
 
 def homes_text(value: object) -> str:
