@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import responses
+from responses import matchers
 
 from scheduler.ports import SourceSetup
 from tests.execution.fake_clock import FakeClock
@@ -116,3 +120,32 @@ def zones() -> dict[str, Json]:
 def setup(key: str | None = KEY, **options: str) -> SourceSetup:
     """What the source is connected with."""
     return SourceSetup(options=options, secret=lambda name: key, clock=FakeClock(NOW))
+
+
+def serve(
+    http: responses.RequestsMock, way: str, answer: Json, *, status: int = 200, base: str = BASE, **query: str
+) -> None:
+    """Answer one question, asked in exactly these words."""
+    asked = {
+        "zone": "FR",
+        "emissionFactorType": "lifecycle",
+        "flowTraced": "true",
+        "temporalGranularity": "hourly",
+        "disableCallerLookup": "true",
+    } | query
+    http.get(
+        f"{base}/carbon-intensity/{way}",
+        status=status,
+        body=answer if isinstance(answer, str) else json.dumps(answer),
+        match=[matchers.query_param_matcher(asked, strict_match=True), matchers.header_matcher({"auth-token": KEY})],
+    )
+
+
+def serve_zones(http: responses.RequestsMock) -> None:
+    """Answer which zones there are."""
+    http.get(f"{BASE}/zones", json=zones(), match=[matchers.query_param_matcher({}, strict_match=True)])
+
+
+def when(moment: datetime) -> str:
+    """A time as a question writes it."""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}Z"

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import json
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-import requests
 import responses
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
-from responses import matchers
 
 from intensity_sources.registry import find_sources
 from intensity_sources.watttime import WattTime
@@ -24,73 +18,40 @@ from scheduler.domain.errors import (
     NotCovered,
     SourceUnavailable,
     UnknownName,
-    UnusableAnswer,
 )
 from scheduler.ports import ForecastSource, IssueSource, PlanSource
 from tests.intensity_sources.watttime_answers import (
     AOER,
-    BASE,
-    BASIC,
     CURRENT,
     FIVE,
     HOUR,
     MOER,
     NAME,
     NOW,
-    WORD,
-    Json,
     access,
+    between,
     forecast,
     grams,
     historical,
     issues,
+    log_in,
     meta,
     points,
     row,
+    serve,
     setup,
 )
 
 DAY = timedelta(days=1)
-TOKEN = "MARKED.token.0123456789"
 ASKED = {"region": "HQ", "signal_type": "co2_moer"}
 PAST = {"include_imputed_marker": "true"}
 ONE_H = {"horizon_hours": "1"}
 
 
 @pytest.fixture
-def http() -> Iterator[responses.RequestsMock]:
-    """The only answers there are; each has to be fetched."""
-    with responses.RequestsMock(assert_all_requests_are_fired=True) as mock:
-        yield mock
-
-
-@pytest.fixture
 def source() -> WattTime:
     """The source with an account and no options."""
     return WattTime.connect(setup())
-
-
-def log_in(http: responses.RequestsMock, token: str = TOKEN) -> None:
-    """Answer one login, by the name and the password."""
-    http.get(f"{BASE}/login", json={"token": token}, match=[matchers.header_matcher({"Authorization": BASIC})])
-
-
-def serve(http: responses.RequestsMock, path: str, answer: Json, query: dict[str, str], *, status: int = 200) -> None:
-    """Answer one question, asked in exactly these words with the token."""
-    http.get(
-        f"{BASE}/v3/{path}",
-        status=status,
-        body=answer if isinstance(answer, str) else json.dumps(answer),
-        match=[
-            matchers.query_param_matcher(query, strict_match=True),
-            matchers.header_matcher({"Authorization": f"Bearer {TOKEN}"}),
-        ],
-    )
-
-
-def between(start: datetime, end: datetime) -> dict[str, str]:
-    """The part of a question that says which interval."""
-    return {"start": start.isoformat(), "end": end.isoformat()}
 
 
 def test_it_is_registered_and_forecasts() -> None:
@@ -309,125 +270,3 @@ def test_past_issues_are_asked_for_by_the_day(source: WattTime, http: responses.
     assert [start, start + 6 * HOUR, joint] == [series.issued_at for series in found]
     assert [("forecast", 12)] * 3 == [(series.kind, len(series)) for series in found]
     assert [start, start + 6 * HOUR, joint] == [series.start for series in found]
-
-
-def test_an_index_is_never_an_intensity(source: WattTime, http: responses.RequestsMock) -> None:
-    """Even where the right endpoint gave it."""
-    log_in(http)
-    serve(http, "forecast", forecast(1, units="percentile"), ASKED | ONE_H)
-    with pytest.raises(SourceUnavailable, match="an index"):
-        source.forecast("CA-QC", MOER, NOW, CURRENT + HOUR)
-
-
-@pytest.mark.parametrize(
-    ("reply", "kind", "why"),
-    [
-        ((400, {"error": "INVALID_QUERY_PARAMS", "msg": "start is wrong"}), UnusableAnswer, "400: start is wrong"),
-        (
-            (403, {"error": "Invalid scope", "message": "You do not have sufficient access"}),
-            NotCovered,
-            "does not reach",
-        ),
-        ((404, {"error": "No coverage available"}), NotCovered, "does not cover the forecast of HQ"),
-        ((404, "<html></html>"), SourceUnavailable, "404: a web page"),
-        ((422, {"error": "horizon"}), UnusableAnswer, "422: horizon"),
-        ((418, ""), SourceUnavailable, "418: nothing"),
-        ((200, "<html></html>"), UnusableAnswer, "a web page"),
-        ((200, '{"data": [{"value": 8'), UnusableAnswer, "no whole JSON"),
-    ],
-)
-def test_each_refusal_is_told_as_what_it_is(
-    source: WattTime, http: responses.RequestsMock, reply: tuple[int, Json], kind: type[SourceUnavailable], why: str
-) -> None:
-    """By status and words together, after one login and one request."""
-    log_in(http)
-    serve(http, "forecast", reply[1], ASKED | ONE_H, status=reply[0])
-    with pytest.raises(SourceUnavailable) as caught:
-        source.forecast("CA-QC", MOER, NOW, CURRENT + HOUR)
-    assert why in caught.value.message
-    assert caught.value.hint
-    assert (kind, 2) == (type(caught.value), len(http.calls))
-
-
-@pytest.mark.parametrize("status", [429, 503])
-def test_what_does_not_pass_in_time_is_told(source: WattTime, http: responses.RequestsMock, status: int) -> None:
-    """After a few tries."""
-    log_in(http)
-    http.get(f"{BASE}/v3/forecast", status=status, body="later")
-    with pytest.raises(SourceUnavailable, match=f"answered {status}: later"):
-        source.forecast("CA-QC", MOER, NOW, CURRENT + HOUR)
-    assert 5 == len(http.calls)
-
-
-def test_a_redirect_to_the_documentation_is_told(source: WattTime, http: responses.RequestsMock) -> None:
-    """An address that the service has not leads there; the token is not sent on."""
-    log_in(http)
-    http.get(f"{BASE}/v3/forecast", status=302, headers={"Location": "https://docs.watttime.org"})
-    with pytest.raises(SourceUnavailable, match=r"redirects to docs\.watttime\.org"):
-        source.forecast("CA-QC", MOER, NOW, CURRENT + HOUR)
-
-
-def test_warnings_that_quote_the_account_are_masked(source: WattTime, http: responses.RequestsMock) -> None:
-    """Free text of an answer is kept in the series, and goes to the store."""
-    log_in(http)
-    said = [{"type": NAME, "message": f"{TOKEN} and {WORD}"}]
-    serve(http, "forecast", forecast(1, warnings=said), ASKED | ONE_H)
-    series = source.forecast("CA-QC", MOER, NOW, CURRENT + HOUR)
-    assert ("WattTime warns: ***: *** and ***",) == series.notes
-
-
-ECHOES = st.sampled_from(
-    [
-        lambda secret: json.dumps({"error": f"bad {secret}", "message": secret}),
-        lambda secret: json.dumps({"token": f"{secret} "}),
-        lambda secret: json.dumps(historical(NOW, NOW, region=secret)),
-        lambda secret: json.dumps(historical(NOW, NOW, units=secret)),
-        lambda secret: json.dumps(historical(NOW, NOW, model={"date": secret})),
-        lambda secret: json.dumps({"data": [row(NOW, point_time=secret)], "meta": meta()}),
-        lambda secret: json.dumps(forecast(1, generated_at=secret)),
-        lambda secret: f"<html>{secret}</html>",
-        lambda secret: f"Jwt {secret[:14]}",
-        lambda secret: secret,
-    ]
-)
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    echo=ECHOES,
-    secret=st.sampled_from([NAME, WORD, TOKEN, BASIC]),
-    at_login=st.booleans(),
-    status=st.sampled_from([200, 302, 400, 401, 403, 404, 418, 429, 500]),
-    raised=st.none() | st.sampled_from([requests.ConnectionError, requests.ReadTimeout, requests.exceptions.SSLError]),
-    ask=st.sampled_from(["series", "forecast", "issues", "located"]),
-)
-def test_the_account_and_its_token_are_in_no_error(
-    *, echo: Json, secret: str, at_login: bool, status: int, raised: type[Exception] | None, ask: str
-) -> None:
-    """Whatever the service or the library says of them, on every path."""
-    assume(not (at_login and secret == TOKEN))  # nobody has it yet
-    source = WattTime.connect(setup(locations="SEA=0,0"))
-    headers = {"Location": f"https://{secret}/{secret}", "Retry-After": "1"}
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as http:
-        body = raised(f"https://host?key={secret}") if raised else echo(secret)
-        if at_login:
-            http.get(f"{BASE}/login", status=status, body=body, headers=headers)
-        else:
-            http.get(f"{BASE}/login", json={"token": TOKEN})
-            for path in ("historical", "forecast", "forecast/historical", "region-from-loc"):
-                http.get(f"{BASE}/v3/{path}", status=status, body=body, headers=headers)
-        asks: dict[str, Callable[[], object]] = {
-            "series": lambda: source.series("CA-QC", MOER, NOW - HOUR, NOW),
-            "forecast": lambda: source.forecast("CA-QC", MOER, NOW, NOW + HOUR),
-            "issues": lambda: source.issues("CA-QC", MOER, NOW - HOUR, NOW),
-            "located": lambda: source.series("SEA", MOER, NOW - HOUR, NOW),
-        }
-        try:
-            asks[ask]()
-        except SourceUnavailable as exc:
-            error = exc
-        else:
-            return
-    told = f"{error.message}{error.hint}{error!r}{error.__cause__!r}{error.__context__!r}".lower()
-    assert "marked" not in told
-    assert BASIC[6:20].lower() not in told

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,13 +25,6 @@ KEY = "MARKED/k+ey=12345"
 def clock() -> FakeClock:
     """A clock that sleeps by moving on."""
     return FakeClock(START)
-
-
-@pytest.fixture
-def http() -> Iterator[responses.RequestsMock]:
-    """The only answers there are; each has to be fetched."""
-    with responses.RequestsMock(assert_all_requests_are_fired=True) as mock:
-        yield mock
 
 
 @pytest.fixture

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import base64
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import responses
+from responses import matchers
 
 from scheduler.domain.basis import Basis
 from scheduler.ports import SourceSetup
@@ -16,6 +20,7 @@ HOUR = timedelta(hours=1)
 CURRENT = NOW.replace(minute=20)
 BASE = "https://api.watttime.org"
 NAME, WORD = "MARKED-name@lab.example", "MARKED:word/5+5"
+TOKEN = "MARKED.token.0123456789"
 BASIC = "Basic " + base64.b64encode(f"{NAME}:{WORD}".encode()).decode()
 MOER = Basis(signal="marginal", boundary="direct", flow="n/a", gas="CO2")
 AOER = Basis(signal="average", boundary="direct", flow="production", gas="CO2")
@@ -101,3 +106,26 @@ def setup(secrets: dict[str, str] | None = None, **options: str) -> SourceSetup:
     """What the source is connected with."""
     known = {"WATTTIME_USERNAME": NAME, "WATTTIME_PASSWORD": WORD} if secrets is None else secrets
     return SourceSetup(options=options, secret=known.get, clock=FakeClock(NOW))
+
+
+def log_in(http: responses.RequestsMock, token: str = TOKEN) -> None:
+    """Answer one login, by the name and the password."""
+    http.get(f"{BASE}/login", json={"token": token}, match=[matchers.header_matcher({"Authorization": BASIC})])
+
+
+def serve(http: responses.RequestsMock, path: str, answer: Json, query: dict[str, str], *, status: int = 200) -> None:
+    """Answer one question, asked in exactly these words with the token."""
+    http.get(
+        f"{BASE}/v3/{path}",
+        status=status,
+        body=answer if isinstance(answer, str) else json.dumps(answer),
+        match=[
+            matchers.query_param_matcher(query, strict_match=True),
+            matchers.header_matcher({"Authorization": f"Bearer {TOKEN}"}),
+        ],
+    )
+
+
+def between(start: datetime, end: datetime) -> dict[str, str]:
+    """The part of a question that says which interval."""
+    return {"start": start.isoformat(), "end": end.isoformat()}
