@@ -26,14 +26,6 @@ class Siblings:
         return PathFinder.find_spec(name, [str(HOME)]) if name in (*PACKAGES, "carbonsched_entry") else None
 
 
-def command() -> list[str]:
-    """The words that start carbonsched in a child process: same Python, same files, any folder and environment.
-
-    ``-P`` keeps the script's folder, here all of site-packages, from coming before the standard library.
-    """
-    return [sys.executable, "-P", str(HOME / "carbonsched_entry.py")]
-
-
 def main() -> None:
     """Run the command line; exits 78 when another distribution has overwritten our files."""
     problem = damage(HOME)

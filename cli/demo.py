@@ -149,7 +149,7 @@ class _Stage:
         import shlex
         import subprocess
 
-        from carbonsched_entry import command
+        from cli.child import command
         from cli.console import say
         from scheduler.domain.errors import CarbonschedError
 
@@ -167,7 +167,7 @@ class _Stage:
         """End the demo's scheduler and its clusters."""
         import subprocess
 
-        from carbonsched_entry import command
+        from cli.child import command
 
         self._end_scheduler()
         if (self.folder / "state" / "local").exists():

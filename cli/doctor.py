@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+
+from cli.findings import Finding, Level
 
 if TYPE_CHECKING:
     from cli.settings import Settings
 
-Level = Literal["ok", "warn", "fail"]
-
 EXIT_BY_WORST: Final[dict[Level, int]] = {"ok": 0, "warn": 0, "fail": 1}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found: the thing, how it stands, in words, and the way out."""
-
-    level: Level
-    what: str
-    text: str
-    hint: str = ""
 
 
 Check = Callable[["Settings"], Iterable[Finding]]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import platformdirs
 
 from cli import wiring
-from cli.doctor import Finding
+from cli.findings import Finding
 
 if TYPE_CHECKING:
     from cli.settings import Settings

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from cli import wiring
-from cli.doctor import Finding
+from cli.findings import Finding
 
 if TYPE_CHECKING:
     from cli.settings import Settings

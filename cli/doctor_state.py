@@ -7,8 +7,8 @@ import stat
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from cli import serve, wiring
-from cli.doctor import Finding
+from cli import running, wiring
+from cli.findings import Finding
 
 if TYPE_CHECKING:
     from cli.settings import Settings
@@ -135,7 +135,7 @@ def scheduler(_values: Settings) -> Iterator[Finding]:
     """Whether a loop runs, and whether one should."""
     if not is_current():
         return
-    pid = serve.running_pid()
+    pid = running.pid()
     with wiring.store().reading() as tx:
         waiting = len(tx.open_jobs())
     if pid is not None:

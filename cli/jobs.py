@@ -29,7 +29,7 @@ def status(as_json: Json = False) -> None:
     """
     from collections import Counter
 
-    from cli import fleet_view, serve, wiring
+    from cli import fleet_view, running, wiring
     from cli.console import emit, emit_json, table
     from scheduler.domain.instant import format_instant, to_the_second
     from scheduler.records.budgets import use_json, use_text
@@ -39,15 +39,15 @@ def status(as_json: Json = False) -> None:
         rows = tx.jobs()
         pass_at = tx.scheduler_pass_at()
         fleets = tx.fleets()
-    pid = serve.running_pid()
+    pid = running.pid()
     counts = Counter(row.state.value for row in rows)
     used = _budgets_used(store)
     if as_json:
-        told = {**serve.as_json(pid), "pass_at": format_instant(pass_at) if pass_at else None}
+        told = {**running.as_json(pid), "pass_at": format_instant(pass_at) if pass_at else None}
         shown = {"scheduler": told, "jobs": dict(counts), "fleets": [fleet_view.as_json(each) for each in fleets]}
         emit_json({**shown, "budgets": [use_json(each) for each in used]})
         return
-    emit(serve.as_text(pid) + (f", last pass at {to_the_second(pass_at)}" if pass_at else ""))
+    emit(running.as_text(pid) + (f", last pass at {to_the_second(pass_at)}" if pass_at else ""))
     emit(f"state folder: {store.folder.root}")
     emit(table(("state", "jobs"), [(state, str(n)) for state, n in counts.items()]) if rows else "no jobs")
     for each in fleets:
@@ -81,7 +81,7 @@ def list_jobs(
     """
     from datetime import timedelta
 
-    from cli import accounting, job_view, serve, wiring
+    from cli import accounting, job_view, running, wiring
     from cli.console import emit, emit_json_list, say
 
     store = wiring.store()
@@ -89,13 +89,13 @@ def list_jobs(
     books = accounting.open_books(store)
     rows = [history.row for history in books.histories.values()]
     recent = [r for r in rows if all_jobs or r.finished_at is None or now - r.finished_at < timedelta(days=1)]
-    pid = serve.running_pid()
+    pid = running.pid()
     views = [job_view.view(store, row, now, scheduler_runs=pid is not None, books=books) for row in recent]
     if as_json:
         emit_json_list([job_view.as_json(v) for v in views])
     else:
         emit(job_view.as_table(views) if views else "no jobs")
-    say(serve.as_text(pid))
+    say(running.as_text(pid))
 
 
 def describe(job_id: JobId, as_json: Json = False) -> None:
@@ -106,14 +106,14 @@ def describe(job_id: JobId, as_json: Json = False) -> None:
       carbonsched describe char-lm
       carbonsched describe h7k2 --json
     """
-    from cli import job_view, serve, wiring
+    from cli import job_view, running, wiring
     from cli.console import emit, emit_json
 
     store = wiring.store()
     with store.reading() as tx:
         row = tx.job(job_id)
     now = wiring.now()
-    view = job_view.view(store, row, now, scheduler_runs=serve.scheduler_runs())
+    view = job_view.view(store, row, now, scheduler_runs=running.scheduler_runs())
     if as_json:
         emit_json(job_view.described_json(store, view))
     else:
@@ -194,7 +194,7 @@ def release(job_id: JobId) -> None:
 
 def _want(job_id: str, wanted: Wanted) -> None:
     """Write what a person wants of a job; the loop does the rest."""
-    from cli import serve, wiring
+    from cli import running, wiring
     from cli.console import emit, say
     from scheduler.domain.errors import InvalidInput
     from scheduler.records.rows import FINAL, JobState
@@ -218,14 +218,14 @@ def _want(job_id: str, wanted: Wanted) -> None:
         tx.set_job(row.id, wanted=wanted)
         tx.add_event(row.id, wiring.now(), "asked", words[wanted])
     emit(row.id)
-    if serve.ensure_scheduler() is not None:
+    if running.ensure_scheduler() is not None:
         say("scheduler started in the background")
     say(words[wanted])
 
 
 def watch(store: Store, job_id: str, *, timeout: float | None, live: bool, serve_too: bool = True) -> int:
     """Watch a job until it ends; the loop is started again if its process died. Returns the exit code."""
-    from cli import serve, wiring
+    from cli import running, wiring
     from cli.console import say
     from cli.job_view import Ticker
     from scheduler.execution.clock import SystemClock
@@ -238,14 +238,14 @@ def watch(store: Store, job_id: str, *, timeout: float | None, live: bool, serve
         while True:
             with store.reading() as tx:
                 row = tx.job(job_id)
-            ticker.show(store, row, wiring.now(), scheduler_runs=serve_too or serve.scheduler_runs())
+            ticker.show(store, row, wiring.now(), scheduler_runs=serve_too or running.scheduler_runs())
             if row.state in FINAL:
                 return _ended(row)
             if timeout is not None and clock.monotonic_s() - began_s >= timeout:
                 say(f"still {row.state.value} after the time given; it goes on")
                 return EXIT_TIMEOUT
             if serve_too:
-                serve.ensure_scheduler()
+                running.ensure_scheduler()
             ticker.nap(clock)
     except KeyboardInterrupt:
         say(f"\ndetached; {job_id} goes on: carbonsched wait {job_id}")

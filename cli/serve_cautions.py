@@ -17,7 +17,7 @@ from scheduler.domain.errors import CarbonschedError, ClusterUnreachable
 from scheduler.execution.ray_rest import RayRest
 
 if TYPE_CHECKING:
-    from cli.doctor import Finding
+    from cli.findings import Finding
     from scheduler.domain.cluster import Cluster
 
 _EVERY_S: Final = 60.0

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from cli.rotated import Rotated
-from cli.serve import LogFormat
 from scheduler.domain.errors import InvalidInput
 from scheduler.domain.instant import to_the_second
 from scheduler.records.rows import JobEvent
@@ -22,7 +21,7 @@ _ROOMS: Final = ("cli", "scheduler", "policies", "intensity_sources")
 _log = logging.getLogger(__name__)
 
 
-def configure(form: LogFormat, stream: TextIO | None = None, *, file: Path | None = None) -> None:
+def configure(stream: TextIO | None = None, *, as_json: bool = False, file: Path | None = None) -> None:
     """Write what our rooms and the libraries log to `file`, which stays bounded, else to `stream`, else to stderr.
 
     Raises:
@@ -34,7 +33,7 @@ def configure(form: LogFormat, stream: TextIO | None = None, *, file: Path | Non
             handler = Rotated(file)
         except OSError as exc:
             raise InvalidInput(f"--log-file {file} cannot be written: {exc.strerror}", hint="name another") from exc
-    handler.setFormatter(JsonLines() if form is LogFormat.JSON else TextLines())
+    handler.setFormatter(JsonLines() if as_json else TextLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for room in _ROOMS:
         logging.getLogger(room).setLevel(logging.INFO)

@@ -91,14 +91,14 @@ def submit(
 
 def _see_to_it(*, no_serve: bool) -> None:
     """Start a loop unless one runs or none is wanted."""
-    from cli import serve
+    from cli import running
     from cli.console import say
 
     if no_serve:
-        if not serve.scheduler_runs():
+        if not running.scheduler_runs():
             say("no scheduler runs: the job waits for 'carbonsched serve'")
         return
-    pid = serve.ensure_scheduler()
+    pid = running.ensure_scheduler()
     if pid is not None:
         say(f"scheduler started in the background (process {pid})")
 

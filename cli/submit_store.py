@@ -29,7 +29,8 @@ from scheduler.records.transaction import Transaction
 
 if TYPE_CHECKING:
     from cli.budgets import Gate
-    from scheduler.execution.placing import Placed, PlanningPlacer
+    from scheduler.execution.placed import Placed
+    from scheduler.execution.placing import PlanningPlacer
     from scheduler.planning.plan import Plan
 
 MOST: Final = 1000

@@ -19,7 +19,8 @@ from scheduler.domain.placement import Placement, Segment
 from scheduler.domain.units import kg_from_g
 from scheduler.execution.fleet_posing import Posed, Waiting, posed_together
 from scheduler.execution.improving import borders
-from scheduler.execution.placing import Placed, PlanningPlacer
+from scheduler.execution.placed import Placed
+from scheduler.execution.placing import PlanningPlacer
 from scheduler.planning.fleet.planner import FleetPlan, plan_fleet
 from scheduler.planning.fleet.problems import fleet_of, names_of, placement_of
 from scheduler.planning.fleet.warm import Warm

@@ -17,7 +17,7 @@ from scheduler.execution.fleet_placing import Fleet, FleetPlacer
 from scheduler.execution.fleet_posing import Waiting
 from scheduler.execution.lanes import Lanes
 from scheduler.execution.lookout import Lookout, live_segment, next_segment
-from scheduler.execution.placing import Placed
+from scheduler.execution.placed import Placed
 from scheduler.execution.probes import Probes
 from scheduler.execution.replanning import LANE, OTHERS_STAY, own_gpus
 from scheduler.execution.sites import Sites

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Protocol
 
-    from scheduler.execution.placing import Placed
+    from scheduler.execution.placed import Placed
     from scheduler.planning.planner import Decided
 
     class Plans(Protocol):

@@ -15,7 +15,7 @@ from scheduler.problem.pricing import price
 from scheduler.problem.refit import refit
 
 if TYPE_CHECKING:
-    from scheduler.execution.placing import Placed
+    from scheduler.execution.placed import Placed
 
 Planned = Callable[[Situation], "Placed"]
 """What makes a plan; raises `Infeasible`."""

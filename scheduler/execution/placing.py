@@ -16,9 +16,10 @@ from scheduler.domain.placement import Segment
 from scheduler.execution.going_on import GoesOn, decided_again, planned_again
 from scheduler.execution.grid import Grid
 from scheduler.execution.improving import improved
+from scheduler.execution.placed import Placed
 from scheduler.execution.windows import Found
 from scheduler.planning.document import as_json
-from scheduler.planning.plan import NoPlan, Plan
+from scheduler.planning.plan import NoPlan
 from scheduler.planning.planner import Decided, decides_again, make_plan
 from scheduler.planning.situation import Situation
 from scheduler.ports import Policy
@@ -37,16 +38,6 @@ _ALMOST_DONE: Final = 0.999
 _LATE_ROOM: Final = timedelta(days=30)
 """How far ahead room is looked for, for a job that can no longer keep its deadline."""
 _LATE_POLICY: Final = "lowest-carbon-region"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
-    """A plan as it is stored, what there is to say about it, and whose word the job's home is."""
-
-    plan: Plan
-    document: Mapping[str, object]
-    reason: str = ""
-    home_by: str = "job"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,8 @@ from scheduler.domain.placement import Segment
 from scheduler.execution.going_on import GoesOn
 from scheduler.execution.lanes import Lanes, Within
 from scheduler.execution.lookout import Lookout, View
-from scheduler.execution.placing import Placed, PlanningPlacer
+from scheduler.execution.placed import Placed
+from scheduler.execution.placing import PlanningPlacer
 from scheduler.execution.probes import Probes
 from scheduler.execution.sites import Sites, claim, usable
 from scheduler.ports import Clock

@@ -15,7 +15,8 @@ from typing import Final
 from scheduler.domain.errors import CarbonschedError, Infeasible, InvalidInput
 from scheduler.domain.placement import Placement, Segment
 from scheduler.execution.improving import borders
-from scheduler.execution.placing import Placed, PlanningPlacer
+from scheduler.execution.placed import Placed
+from scheduler.execution.placing import PlanningPlacer
 from scheduler.planning.plan import FULL
 from scheduler.planning.planner import decides_again
 from scheduler.ports import Clock, Policy

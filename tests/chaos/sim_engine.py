@@ -16,7 +16,7 @@ from scheduler.execution.going_on import GoesOn
 from scheduler.execution.harvest import Harvester
 from scheduler.execution.launching import Launcher
 from scheduler.execution.lookout import Lookout
-from scheduler.execution.placing import Placed
+from scheduler.execution.placed import Placed
 from scheduler.execution.secret_files import SecretFiles
 from scheduler.execution.sites import Site, Sites
 from scheduler.ports import Clock

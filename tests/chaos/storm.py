@@ -13,7 +13,7 @@ from typing import Final
 
 import yaml
 
-from carbonsched_entry import command
+from cli.child import command
 from scheduler.records.state_folder import StateFolder
 from scheduler.records.store import open_store
 from tests.chaos.sim_engine import declared

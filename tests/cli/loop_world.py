@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from cli import serve_log
-from cli.serve import LogFormat
 from cli.serve_loop import Loop
 from scheduler.cluster_ports import Launch
 from scheduler.execution.dry_run import DryRun
@@ -181,7 +180,7 @@ def log() -> Iterator[StringIO]:
     """The log as JSON; logging is as it was afterwards."""
     root, stream = logging.getLogger(), StringIO()
     before, level = root.handlers[:], root.level
-    serve_log.configure(LogFormat.JSON, stream)
+    serve_log.configure(stream, as_json=True)
     yield stream
     root.handlers[:] = before
     root.setLevel(level)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import serve, wiring
+from cli import running, wiring
 from cli.budget_release import release_what_fits
 from cli.budgets import uses
 from scheduler.records.rows import JobState
@@ -31,7 +31,7 @@ def world(place: Path, moment: Moment, monkeypatch: pytest.MonkeyPatch) -> Path:
         (place / "clusters" / f"{cluster.name}.yaml").write_text(text)
     monkeypatch.setenv("CARBONSCHED_CLUSTERS", str(place / "clusters"))
     monkeypatch.setenv("CARBONSCHED_INTENSITY_TABLE", str(place / "table.csv"))
-    monkeypatch.setattr(serve, "ensure_scheduler", lambda *_: None)
+    monkeypatch.setattr(running, "ensure_scheduler", lambda *_: None)
     add("aaaa", FRANCE, 1, 3, csv(place), project="nlp")
     add("cccc", LAB, 5, 7, csv(place), project="nlp")
     return place

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from cli import jobs, main, serve, wiring
+from cli import jobs, main, running, wiring
 from tests.cli.ended import add_ended
 
 ROOT = Path(__file__).parents[2]
@@ -73,7 +73,7 @@ def test_an_example_works(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CARBONSCHED_CLUSTERS", str(tmp_path / "cluster_configs"))
     monkeypatch.setenv("CARBONSCHED_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setattr(serve, "ensure_scheduler", lambda: None)
+    monkeypatch.setattr(running, "ensure_scheduler", lambda: None)
     monkeypatch.setattr(jobs, "watch", lambda *_, **__: 0)
     words = shlex.split(line)
     while "=" in words[0]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import main, serve, wiring
+from cli import main, running, wiring
 from scheduler.domain.errors import InvalidInput
 from scheduler.execution.clock import SystemClock
 from scheduler.execution.shadow import Shadow, shadow_policy
@@ -33,7 +33,7 @@ def world(place: Path, moment: Moment, monkeypatch: pytest.MonkeyPatch) -> Path:
     (place / "clusters" / "france.yaml").write_text(cluster.model_dump_json(exclude_defaults=True))
     monkeypatch.setenv("CARBONSCHED_CLUSTERS", str(place / "clusters"))
     monkeypatch.setenv("CARBONSCHED_INTENSITY_TABLE", str(place / "table.csv"))
-    monkeypatch.setattr(serve, "ensure_scheduler", lambda *_: None)
+    monkeypatch.setattr(running, "ensure_scheduler", lambda *_: None)
     return place
 
 
@@ -165,7 +165,7 @@ def test_only_a_policy_that_plans_ahead_can_be_a_shadow(
         code, _, err = call(capsys, "serve", "--shadow", name)
         assert (2, True) == (code, says in err), err
     started: list[list[str]] = []
-    monkeypatch.setattr(serve, "ensure_scheduler", started.append)
+    monkeypatch.setattr(running, "ensure_scheduler", started.append)
     assert 0 == call(capsys, "serve", "--background", "--shadow", "carbon-aware")[0]
     assert ["--shadow", "carbon-aware"] == started[0][-2:]
 

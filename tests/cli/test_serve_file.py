@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import responses
 
-from carbonsched_entry import command
 from cli import main
+from cli.child import command
 from cli.rotated import KEPT, Rotated
 from cli.serve_cautions import Cautions
 from scheduler.domain.cluster import Cluster

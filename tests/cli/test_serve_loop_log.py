@@ -10,7 +10,6 @@ from io import StringIO
 import pytest
 
 from cli import serve_log
-from cli.serve import LogFormat
 from scheduler.cluster_ports import Observation
 from scheduler.domain.errors import StoreError
 from scheduler.execution.dry_run import DryRun
@@ -121,7 +120,7 @@ def test_what_may_need_a_person_is_a_warning(world: World, log: StringIO, kind: 
 def test_text_is_a_line_for_people(world: World, log: StringIO) -> None:
     """Time, level, job, event, text."""
     stream = StringIO()
-    serve_log.configure(LogFormat.TEXT, stream)
+    serve_log.configure(stream)
     world.submit("aaaa", "one")
     with world.store.writing() as tx:
         tx.add_event("aaaa", T0, "running", "segment 1 on one")

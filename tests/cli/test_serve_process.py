@@ -20,8 +20,8 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from carbonsched_entry import command
 from cli import main
+from cli.child import command
 from scheduler.records.rows import JobState
 from scheduler.records.state_folder import StateFolder
 from scheduler.records.store import open_store

@@ -11,7 +11,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from cli import doctor, doctor_state, main, serve, wiring
+from cli import doctor, doctor_state, main, running, wiring
 from intensity_sources import registry as sources
 from policies import registry as policies
 from scheduler.records.evidence import outcome_name
@@ -29,7 +29,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The state folder in force, in which nothing is yet; the clusters are those of the repository."""
     monkeypatch.setenv("CARBONSCHED_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("CARBONSCHED_CLUSTERS", str(ROOT / "cluster_configs"))
-    monkeypatch.setattr(serve, "ensure_scheduler", lambda: None)
+    monkeypatch.setattr(running, "ensure_scheduler", lambda: None)
     monkeypatch.chdir(tmp_path)
     return tmp_path / "state"
 
@@ -259,7 +259,7 @@ def test_a_doctor_finds_a_scheduler_that_is_missing(
     with wiring.store().writing() as tx:
         tx.set_job("j1", state=JobState.PLANNED)
     assert [("warn", "does not run, and 1 jobs are open")] == about(found(capsys), "scheduler")
-    monkeypatch.setattr(serve, "running_pid", lambda: 4711)
+    monkeypatch.setattr(running, "pid", lambda: 4711)
     assert [("ok", "runs, process 4711; 1 open jobs")] == about(found(capsys), "scheduler")
 
 

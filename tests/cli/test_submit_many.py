@@ -16,7 +16,8 @@ from cli.submit_store import MOST, Wish, submitted
 from scheduler.domain.errors import Infeasible, InvalidInput, StoreError
 from scheduler.domain.job import Job
 from scheduler.domain.placement import Segment
-from scheduler.execution.placing import Placed, PlanningPlacer
+from scheduler.execution.placed import Placed
+from scheduler.execution.placing import PlanningPlacer
 from scheduler.records.locks import lock_file
 from scheduler.records.rows import JobRow, JobState
 from scheduler.records.store import open_store

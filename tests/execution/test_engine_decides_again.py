@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from scheduler.domain.instant import format_instant
 from scheduler.domain.placement import Placement
-from scheduler.execution.placing import Placed
+from scheduler.execution.placed import Placed
 from tests.execution.engine_world import FIRST, START, NewWorld, World, document, stretch
 
 

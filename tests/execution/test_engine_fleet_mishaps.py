@@ -11,7 +11,8 @@ import pytest
 
 from scheduler.domain.placement import Segment
 from scheduler.execution.fleet_placing import Change, Fleet, FleetPlacer
-from scheduler.execution.placing import Placed, PlanningPlacer
+from scheduler.execution.placed import Placed
+from scheduler.execution.placing import PlanningPlacer
 from scheduler.planning.situation import Situation
 from scheduler.records.rows import FleetRow, JobState
 from tests.execution.fleet_world import FleetWorld, new_fleet_world

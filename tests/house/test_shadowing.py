@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import carbonsched_entry
+from cli.child import command
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(sysconfig.get_path("scripts")) / "carbonsched"
@@ -19,6 +20,7 @@ installed = pytest.mark.skipif(not SCRIPT.exists(), reason="carbonsched is not i
 WORKERS = """
 import multiprocessing
 import carbonsched_entry
+from cli.child import command
 
 def where(name):
     return __import__(name).__file__
@@ -52,7 +54,7 @@ def run(words: list[str], hostile: Path, path: str = ".") -> subprocess.Complete
 @pytest.mark.parametrize("arguments", [["--help"], ["version"], ["schema", "job"]])
 def test_a_child_process_finds_our_packages(hostile: Path, arguments: list[str]) -> None:
     """The command that starts ourselves again works in a folder full of our names."""
-    done = run([*carbonsched_entry.command(), *arguments], hostile)
+    done = run([*command(), *arguments], hostile)
     assert (0, "") == (done.returncode, done.stderr)
 
 

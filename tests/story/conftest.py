@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from carbonsched_entry import command
+from cli.child import command
 
 ROOT = Path(__file__).parents[2]
 SLEEPER = """\
