@@ -133,7 +133,7 @@ def _contents(store: Store, asked: Asked, spool: Spool, *, full: bool, say: Call
     jobs: dict[str, JobLines] = {}
     order: list[str] = []
     for job_id in _job_ids(store):
-        lines, chain = chains.snapshot(store, job_id)
+        lines, chain = chains.snapshot(store.reading, job_id)
         order.append(job_id)
         if asked.until is None or parse_instant(str(lines[0]["submitted_at"])) < asked.until:
             jobs[job_id] = job_lines(lines, chain, blinder, spool, full=full)

@@ -27,8 +27,11 @@ from scheduler.records.public_part import Blinder
 from scheduler.records.state_folder import StateFolder
 
 if TYPE_CHECKING:
-    from scheduler.records.store import Store
+    from contextlib import AbstractContextManager
+
     from scheduler.records.transaction import Transaction
+
+    Reading = Callable[[], AbstractContextManager[Transaction]]
 
 WAIT_S: Final = 10.0
 """How long one writer waits for another; what it then leaves out is added by the next. [s]"""
@@ -88,14 +91,18 @@ class Chains:
         """Add what was just kept of an attempt's evidence."""
         self._add(job_id, lambda chain, blinder: self._evidence(job_id, sid, chain, blinder))
 
-    def snapshot(self, store: Store, job_id: str) -> tuple[list[Line], Chain]:
+    def snapshot(self, reading: Reading, job_id: str) -> tuple[list[Line], Chain]:
         """The lines of a job and its chain, which say the same, whatever is written meanwhile.
+
+        Args:
+            reading: begins to read the store, once nobody else may add to its chains.
+            job_id: which.
 
         Raises:
             StoreError: the chain cannot be written.
             BadChain: it was changed.
         """
-        with self._held(), store.reading() as tx:
+        with self._held(), reading() as tx:
             chain, blinder = self._whole(job_id), self.blinder()
             facts = due(tx, job_id, chain, blinder)
             for segment in tx.segments(job_id):
