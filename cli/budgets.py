@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Final, cast
 
 from cli import accounting, wiring
 from scheduler.domain.errors import NotCovered
+from scheduler.domain.time_zone import parse_time_zone
 from scheduler.records.budgets import HELD, Budgets, Use, held_why, parse_budgets, planned_kg
 from scheduler.records.gather import JobHistory
 from scheduler.records.periods_accrual import accrued, touches
-from scheduler.records.periods_calendar import Period, parse_period, parse_time_zone
+from scheduler.records.periods_calendar import Period, parse_period
 from scheduler.records.rows import FINAL, JobRow, JobState, PlanRow
 from scheduler.records.store import Store
 

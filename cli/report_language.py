@@ -18,7 +18,7 @@ def language_of(code: str | None) -> Language:
     """
     from cli import wiring
     from scheduler.domain.errors import CarbonschedError
-    from scheduler.records.periods_calendar import parse_time_zone
+    from scheduler.domain.time_zone import parse_time_zone
     from scheduler.reporting.language import ENGLISH
     from scheduler.reporting.language_codes import ENGLISH_CODE, parse_language
 

@@ -17,10 +17,10 @@ from intensity_sources.chains import chains_text, options_text, parse_chains, pa
 from scheduler.domain.basis import DEFAULT_BASIS, parse_basis
 from scheduler.domain.duration import format_duration, parse_duration
 from scheduler.domain.errors import InvalidInput, UnknownName
+from scheduler.domain.time_zone import parse_time_zone
 from scheduler.domain.yaml_text import parse_mapping
 from scheduler.records.budgets import budgets_text, parse_budgets
 from scheduler.records.homes import homes_text, parse_homes
-from scheduler.records.periods_calendar import parse_time_zone
 from scheduler.reporting.language_codes import parse_language
 
 PREFIX: Final = "CARBONSCHED_"

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, Strict, field_validator, model_validator
 
+from scheduler.domain.calendar import Calendar
 from scheduler.domain.errors import InvalidInput
 from scheduler.domain.estimate import Estimate
 from scheduler.domain.file_model import Duration, Figure, FileModel
@@ -114,10 +115,10 @@ class Cluster(FileModel):
     ray: RayAddress | None = Field(default=None, description="how to reach it; not needed to plan")
     tenure: Tenure | None = Field(default=None, description="whose it is, which decides the scope of its emissions")
     market: Market | None = Field(default=None, description="the operator's own electricity contract, for scope 2")
-    price_gpu_h: float | None = Field(default=None, ge=0, description="price of a GPU-hour; recorded, not acted on yet")
-    calendar: object = Field(default=None, description="opening hours; recorded, not acted on yet")
-    walltime: Duration | None = Field(default=None, description="longest job; recorded, not acted on yet")
-    reserve: int = Field(default=0, ge=0, description="GPUs kept back; recorded, not acted on yet")
+    price_gpu_h: float | None = Field(default=None, ge=0, description="price of a GPU-hour, which simulate adds up")
+    calendar: Calendar | None = Field(default=None, description="when it is closed to planned jobs, wholly or in part")
+    walltime: Duration | None = Field(default=None, description="longest run that is planned there")
+    reserve: int = Field(default=0, ge=0, description="GPUs that are never given to planned jobs")
     quotas: object = Field(default=None, description="limits by project; recorded, not acted on yet")
 
     @field_validator("paused_nodes", mode="before")
@@ -141,6 +142,22 @@ class Cluster(FileModel):
             if figure.low < 0:
                 raise InvalidInput("a power or an embodied figure is below 0")
         return self
+
+    @model_validator(mode="after")
+    def _keeps_back_what_it_has(self) -> Self:
+        """Refuse a reserve, or a closure, of more GPUs than there are."""
+        closed = [each.gpus for each in self.calendar.closed if each.gpus is not None] if self.calendar else []
+        for key, gpus in (("reserve", self.reserve), *(("calendar.closed: gpus", each) for each in closed)):
+            if gpus > self.gpus:
+                raise InvalidInput(f"{key} is {gpus}, and the cluster has {self.gpus} GPUs", hint="leave gpus as it is")
+        if self.walltime is not None and not self.walltime:
+            raise InvalidInput("walltime is 0", hint="write the longest run, such as 48h, or reserve all GPUs")
+        return self
+
+    @property
+    def open_gpus(self) -> int:
+        """GPUs that planned jobs may be given at most."""
+        return self.gpus - self.reserve
 
     @property
     def saves_on(self) -> Disk | None:

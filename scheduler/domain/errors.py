@@ -20,19 +20,34 @@ The command line is the only place that catches them: it prints ``error:`` and `
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 
 class CarbonschedError(Exception):
-    """Base of all errors raised on purpose; `message` names the thing, `hint` names the way out."""
+    """Base of all errors raised on purpose; `message` names the thing, `hint` names the way out.
+
+    A hint that takes work is given as what works it out, which is done when somebody reads it.
+    """
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: str | Callable[[], str] = "") -> None:
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self._hint = hint
+
+    @property
+    def hint(self) -> str:
+        """The way out, in one line; empty where there is none."""
+        if not isinstance(self._hint, str):
+            self._hint = self._hint()
+        return self._hint
+
+    @hint.setter
+    def hint(self, text: str) -> None:
+        """Say it otherwise, as without a secret."""
+        self._hint = text
 
 
 class InvalidInput(CarbonschedError, ValueError):

@@ -22,6 +22,7 @@ from scheduler.execution.probes import Probes
 from scheduler.execution.replanning import LANE, OTHERS_STAY, own_gpus
 from scheduler.execution.sites import Sites
 from scheduler.ports import Clock
+from scheduler.problem.closed import others_beyond
 from scheduler.records.reservations import Reservations
 from scheduler.records.rows import JobMark, JobRow, JobState, StoredJob
 from scheduler.records.store import Store
@@ -206,7 +207,7 @@ class Fleets:
 
     async def _used_by_others(self) -> tuple[Segment, ...]:
         """What others use of each cluster now, taken to last a while; all of one that does not answer."""
-        now, taken = self.clock.now(), []
+        now, taken = self.clock.now(), list[Segment]()
         shown = await self.probes.soon(self.sites.by_name)
         with self.store.reading() as tx:
             own = {name: own_gpus(tx, self.sites.named(name).cluster) for name in shown}
@@ -214,8 +215,7 @@ class Fleets:
             cluster = self.sites.named(name).cluster
             free = -own[name] if capacity is None else sum(capacity.free_by_node)
             others = min(cluster.gpus, cluster.gpus - own[name] - free)
-            if others > 0:
-                taken.append(Segment(cluster=name, start=now, end=now + OTHERS_STAY, gpus=others))
+            taken += others_beyond(cluster, others, now, now + OTHERS_STAY)
         return tuple(taken)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -16,6 +17,7 @@ from scheduler.execution.probes import FOR, Probes
 from scheduler.execution.sites import Claim, Sites, claim, coming, room
 from scheduler.execution.words import Words
 from scheduler.ports import Clock
+from scheduler.problem.closed import open_to
 from scheduler.records.rows import JobRow, JobState, SegmentRow
 from scheduler.records.store import Store
 
@@ -47,12 +49,9 @@ class Intents:
         assert plan is not None and ahead is not None, job.id  # noqa: S101, PT018  # a start is due only by a plan
         site = self.sites.named(ahead.cluster)
         capacity = await self.probes.of(ahead.cluster)
-        wanted = claim(job.job, site.cluster, ahead.gpus)
-        sent = self._on_the_way(site.cluster, capacity)
-        free = room(capacity.free_by_node, sent, spans=wanted.spans, node=wanted.node)
-        if free < wanted.gpus:
-            where = "" if wanted.spans else f" in whole nodes of {wanted.node}" if wanted.node else " on a node"
-            return self._crowded(view, f"{NO_ROOM} on {ahead.cluster}: {free} of {wanted.gpus} GPUs free{where}")
+        lacks = self._lacks(claim(job.job, site.cluster, ahead.gpus), site.cluster, capacity)
+        if lacks:
+            return self._crowded(view, f"{NO_ROOM} on {ahead.cluster}: {lacks}")
         self._waits_s.pop((job.id, plan.id), None)
         n = 1 + sum(s.end == "suspended" for s in view.segments)
         attempt = 1 + sum(s.n == n for s in view.segments)
@@ -107,11 +106,27 @@ class Intents:
         del self._waits_s[view.job.id, view.plan.id]
         return self.words.settle(view.job, JobState.QUEUED, why)
 
-    def _on_the_way(self, cluster: Cluster, capacity: Capacity) -> list[Claim]:
-        """What launches take that the cluster's free GPUs may not show yet."""
-        now = self.clock.now()
+    def _lacks(self, wanted: Claim, cluster: Cluster, capacity: Capacity) -> str:
+        """What a launch lacks on a cluster now, empty where nothing: GPUs that are free, and that its file leaves."""
+        there = self._launched(cluster)
+        free = room(capacity.free_by_node, self._on_the_way(there, capacity), spans=wanted.spans, node=wanted.node)
+        if free < wanted.gpus:
+            where = "" if wanted.spans else f" in whole nodes of {wanted.node}" if wanted.node else " on a node"
+            return f"{free} of {wanted.gpus} GPUs free{where}"
+        open_gpus = open_to(wanted.gpus, cluster, self.clock.now())
+        left = max(0, open_gpus - sum(each.gpus for _, each in there))
+        if open_gpus < cluster.gpus and left < wanted.gpus:
+            return f"{left} of {wanted.gpus} GPUs left beside what is kept back or closed"
+        return ""
+
+    def _launched(self, cluster: Cluster) -> list[tuple[SegmentRow, Claim]]:
+        """Our launches that may be on the cluster, each with what it takes."""
         with self.store.reading() as tx:
             sent = [s for s in tx.open_segments() if s.cluster == cluster.name]
-            claims = {s.fence: claim(tx.job(s.job_id).job, cluster, s.gpus) for s in sent}
-        fresh = [s.fence for s in sent if s.phase == "intended" or abs(now - s.intended_at) < _SHOWN_WITHIN]
-        return coming(capacity, list(claims.values()), [claims[fence] for fence in fresh])
+            return [(s, claim(tx.job(s.job_id).job, cluster, s.gpus)) for s in sent]
+
+    def _on_the_way(self, there: Sequence[tuple[SegmentRow, Claim]], capacity: Capacity) -> list[Claim]:
+        """What launches take that the cluster's free GPUs may not show yet."""
+        now = self.clock.now()
+        fresh = [each for s, each in there if s.phase == "intended" or abs(now - s.intended_at) < _SHOWN_WITHIN]
+        return coming(capacity, [each for _, each in there], fresh)

@@ -23,6 +23,7 @@ from scheduler.execution.probes import Probes
 from scheduler.execution.sites import Sites, claim, usable
 from scheduler.ports import Clock
 from scheduler.problem.candidates import width_on
+from scheduler.problem.closed import others_beyond
 from scheduler.records.reservations import Reservations
 from scheduler.records.rows import JobRow, JobState, PlanRow, SegmentRow, StoredJob
 from scheduler.records.store import Store
@@ -273,7 +274,7 @@ class Replanner:
 
     async def _taken_by_others(self, job: JobRow) -> tuple[Segment, ...]:
         """What others use of each cluster now, taken to last a while; all of one that does not answer."""
-        now, taken = self.clock.now(), []
+        now, taken = self.clock.now(), list[Segment]()
         shown = await self.probes.soon(self.sites.by_name)
         with self.store.reading() as tx:
             own = {name: own_gpus(tx, self.sites.named(name).cluster) for name in shown}
@@ -282,8 +283,7 @@ class Replanner:
             # what does not answer is full: nothing can be sent there now, which its own jobs' waiting says already
             free = -own[name] if capacity is None else usable(capacity.free_by_node, claim(job.job, cluster))
             others = min(cluster.gpus, cluster.gpus - own[name] - free)
-            if others > 0:
-                taken.append(Segment(cluster=name, start=now, end=now + OTHERS_STAY, gpus=others))
+            taken += others_beyond(cluster, others, now, now + OTHERS_STAY)
         return tuple(taken)
 
 

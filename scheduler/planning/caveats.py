@@ -141,8 +141,8 @@ def _lost_widths(job: Job, assembled: Assembled) -> Iterator[str]:
     lost = [str(gpus) for gpus in listed_widths(job) if gpus not in planned]
     if lost:
         yield (
-            f"elastic: no allowed cluster runs the job at {' or '.join(lost)} GPUs, or its GPUs carry another share of "
-            "their nodes there: not planned"
+            f"elastic: no allowed cluster runs the job at {' or '.join(lost)} GPUs within its walltime, or its GPUs "
+            "carry another share of their nodes there: not planned"
         )
 
 
@@ -156,9 +156,8 @@ def _ignored_keys(job: Job) -> Iterator[str]:
 def _ignored_cluster_keys(clusters: tuple[Cluster, ...]) -> Iterator[str]:
     """Keys of the candidates that nothing acts on yet."""
     for cluster in clusters:
-        said = [key for key in ("calendar", "walltime", "reserve", "quotas") if getattr(cluster, key)]
-        if said:
-            yield f"{cluster.name}: {', '.join(said)} not acted on yet"
+        if cluster.quotas:
+            yield f"{cluster.name}: quotas are not acted on yet"
 
 
 def _first_copy(job: Job, assembled: Assembled, chosen: Placement) -> Iterator[str]:

@@ -123,7 +123,7 @@ class Relief:
     """A constraint, and what it would save if it alone gave way.
 
     Args:
-        constraint: deadline, capacity or allowed clusters.
+        constraint: deadline, capacity, calendar or allowed clusters.
         what: how it would give way.
         saving_kg: by how much the optimum falls; 0 where it does not bind, None where nobody knows. [kg]
     """

@@ -129,6 +129,9 @@ def _relaxed(situation: Situation, promised: datetime, home: str) -> Iterator[tu
     )
     if situation.reservations:
         yield "capacity", "all GPUs that others have reserved", replace(situation, reservations=())
+    if any(cluster.calendar is not None for cluster in situation.clusters):
+        open_ = [cluster.model_copy(update={"calendar": None}) for cluster in situation.clusters]
+        yield "calendar", "all hours in which clusters are closed", replace(situation, clusters=open_)
     allowed = tuple(situation.job.allowed if situation.allowed is None else situation.allowed)
     shut = [cluster for cluster in situation.clusters if allowed and cluster.name not in allowed]
     for cluster in shut[:MOST_CLUSTERS]:

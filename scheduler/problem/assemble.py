@@ -19,18 +19,18 @@ from scheduler.domain.intensity import IntensitySeries
 from scheduler.domain.job import Job
 from scheduler.domain.placement import Segment
 from scheduler.problem.candidates import Rejected, can_run
+from scheduler.problem.closed import closures, lost_at_suspend, too_long
 from scheduler.problem.ground import Ground, ground_of
 from scheduler.problem.learnt import Learnt
 from scheduler.problem.limits import NO_TIME, Limits, limits
 from scheduler.problem.past import past_of
 from scheduler.problem.problem import Interruption, Problem, Width
 from scheduler.problem.rates import hold_lines, job_gpu_hour, moves, row_intensity
-from scheduler.problem.slots import hours, microseconds, slot_edges
-from scheduler.problem.surface import HOLD_LINES, INSTANT_TOLERANCE_H, RUN_LINES, Floats, Ints, Surface
+from scheduler.problem.room import room_of
+from scheduler.problem.slots import hours, slot_edges
+from scheduler.problem.surface import HOLD_LINES, RUN_LINES, Floats, Ints, Surface
 
 _HOUR: Final = timedelta(hours=1)
-_NEAR_US: Final = int(INSTANT_TOLERANCE_H * _HOUR / timedelta(microseconds=1))
-"""Two instants no further apart are one. [us]"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -97,7 +97,7 @@ def assemble(
         default_slack: slack of a job that states neither deadline nor slack.
         deadline_margin: kept free before the deadline, as far as there is slack.
         learnt: what past runs took, for a job that states no duration; its margin adds to the other.
-        reservations: what other jobs occupy, held GPUs included.
+        reservations: what other jobs occupy, held GPUs included; what clusters keep from all jobs comes on top.
         progress: fraction of the work done. [-]
         resumed_from: cluster that the checkpoint lies on; None for a first start.
         suspends_done: how often it was suspended before, which counts towards its limit.
@@ -124,6 +124,7 @@ def assemble(
         operator_home=operator_home,
         learnt=learnt,
         resumed_from=resumed_from,
+        progress=progress,
     )
     window = limits(
         job,
@@ -134,17 +135,19 @@ def assemble(
         default_slack=default_slack,
         margin=deadline_margin + (learnt.margin if learnt and job.duration is None else NO_TIME),
     )
+    end = max(window.deadline, until or window.deadline)
+    shut = closures(ground.candidates, now, end)
     edges_us = slot_edges(
         [intensity[zone] for zone in sorted({cluster.zone for cluster in ground.candidates})],
         now,
-        max(window.deadline, until or window.deadline),
-        moments=[window.earliest, window.deadline, *moments, *_changes(reservations, ground)],
+        end,
+        moments=[window.earliest, window.deadline, *moments, *_changes((*reservations, *shut), ground)],
         step=step,
     )
     by_zone = {row.zone: row for row in ground.rows}
     means = {zone: row_intensity(row, intensity, now, edges_us, level) for zone, row in by_zone.items()}
     g_per_kwh = np.stack([means[row.zone] for row in ground.rows])
-    surface = _surface(job, ground, now, edges_us, g_per_kwh, reservations=reservations, level=level)
+    surface = _surface(job, ground, now, edges_us, g_per_kwh, taken=(reservations, shut), level=level)
     problem = Problem(
         surface=surface,
         gpus=job.gpus,
@@ -156,7 +159,7 @@ def assemble(
         resumed_from=ground.resumed_from,
         min_saving_pct=job.min_saving,
         objective=job.objective,
-        widths=_widths(job, ground),
+        widths=_widths(job, ground, 1 - progress),
     )
     if history is not None:
         now_rate = problem.run_rate[:, 0]
@@ -193,13 +196,13 @@ def _surface(
     edges_us: Ints,
     g_per_kwh: Floats,
     *,
-    reservations: Sequence[Segment],
+    taken: tuple[Sequence[Segment], Sequence[Segment]],
     level: Level,
 ) -> Surface:
     """Rates, room and overheads over the slots, at a mean intensity. [g/kWh]"""
     rows = ground.rows
     run_g, hold_g = _lines(job, ground, g_per_kwh, level)
-    room = [_room(job, cluster, reservations, now, edges_us) for cluster in ground.candidates]
+    room = [room_of(job, cluster, taken, now, edges_us) for cluster in ground.candidates]
     room += [np.zeros(len(edges_us) - 1, dtype=np.int64) for _ in ground.stranded]
     move_h, move_g = moves(job, rows, g_per_kwh, level)
     return Surface(
@@ -230,20 +233,6 @@ def _lines(job: Job, ground: Ground, g_per_kwh: Floats, level: Level) -> tuple[d
     return run_g, hold_g
 
 
-def _room(job: Job, cluster: Cluster, reservations: Sequence[Segment], now: datetime, edges_us: Ints) -> Ints:
-    """GPUs free for the job in each slot, whole nodes only where it is exclusive. [GPUs]
-
-    One reservation that ends where another begins shares no slot with it, though their instants were rounded apart.
-    """
-    free = np.full(len(edges_us) - 1, cluster.gpus, dtype=np.int64)
-    for segment in reservations:
-        if segment.cluster == cluster.name:
-            start_us, end_us = microseconds(now, segment.start), microseconds(now, segment.end)
-            free[(edges_us[:-1] + _NEAR_US < end_us) & (edges_us[1:] - _NEAR_US > start_us)] -= segment.gpus
-    free = np.maximum(free, 0)
-    return free - free % cluster.node.gpus if job.exclusive else free
-
-
 def listed_widths(job: Job) -> tuple[int, ...]:
     """The widths between its limits that a job lists beside its own. [GPUs]"""
     said = job.elastic
@@ -252,18 +241,22 @@ def listed_widths(job: Job) -> tuple[int, ...]:
     return tuple(gpus for gpus in sorted(said.speedup) if said.min_gpus <= gpus <= said.max_gpus and gpus != job.gpus)
 
 
-def _widths(job: Job, ground: Ground) -> tuple[Width, ...]:
-    """The other widths that the job lists, each on the candidates that can run it so at the same cost of a GPU."""
+def _widths(job: Job, ground: Ground, left: float) -> tuple[Width, ...]:
+    """The other widths that the job lists, each on the candidates that can run what is left so at the same cost."""
     said, listed = job.elastic, listed_widths(job)
     if said is None:
         return ()
+    own = said.speedup.get(job.gpus, 1.0)
     rows = {
         gpus: tuple(
-            n for n, place in enumerate(ground.candidates) if can_run(job, place, gpus) and _same(job, place, gpus)
+            n
+            for n, (place, span) in enumerate(zip(ground.candidates, ground.spans, strict=True))
+            if can_run(job, place, gpus)
+            and _same(job, place, gpus)
+            and not too_long(job, place, span * left * own / said.speedup[gpus])
         )
         for gpus in listed
     }
-    own = said.speedup.get(job.gpus, 1.0)
     return tuple(Width(gpus=gpus, speed=said.speedup[gpus] / own, rows=rows[gpus]) for gpus in listed if rows[gpus])
 
 
@@ -279,9 +272,8 @@ def _interruption(job: Job, suspends_done: int, moves_done: int) -> Interruption
     said = job.interruptible
     if said is None:
         return None
-    lost = said.every / 2 if said.save == "periodic" and said.every else NO_TIME
     return Interruption(
-        checkpoint_h=(said.checkpoint + lost) / _HOUR,
+        checkpoint_h=lost_at_suspend(job) / _HOUR,
         min_segment_h=said.min_segment / _HOUR,
         max_suspends=_left(said.max_suspends, suspends_done),
         max_moves=_left(said.max_moves, moves_done),

@@ -10,6 +10,7 @@ from scheduler.domain.cluster import Cluster
 from scheduler.domain.errors import Infeasible, UnknownName
 from scheduler.domain.job import Job
 from scheduler.lifecycle.model import reserved_gpus
+from scheduler.problem.closed import open_to, too_long
 from scheduler.problem.learnt import Learnt
 
 
@@ -39,6 +40,7 @@ def screen(
     zones: Collection[str],
     checkpoint_at: Cluster | None = None,
     learnt: Learnt | None = None,
+    progress: float = 0.0,
 ) -> tuple[tuple[Cluster, ...], tuple[Rejected, ...]]:
     """The clusters that can take the job, and the others with their reason, both in the order given.
 
@@ -49,6 +51,7 @@ def screen(
         zones: zones whose intensity is at hand on the basis of the plan.
         checkpoint_at: the cluster that the job's checkpoint lies on, None for a first start.
         learnt: what past runs took, for a job that states no duration.
+        progress: fraction of the work done. [-]
     """
     names = [cluster.name for cluster in clusters]
     for name in allowed:
@@ -57,7 +60,10 @@ def screen(
     candidates, rejected = [], []
     for cluster in clusters:
         reason = (
-            _not_permitted(job, cluster, allowed) or _no_duration(job, cluster, learnt) or _does_not_fit(job, cluster)
+            _not_permitted(job, cluster, allowed)
+            or _no_duration(job, cluster, learnt)
+            or _does_not_fit(job, cluster)
+            or _too_long(job, cluster, learnt, 1 - progress)
         )
         if not reason and cluster.zone not in zones:
             reason = f"no intensity for zone {cluster.zone}"
@@ -73,11 +79,14 @@ def screen(
 def too_narrow(job: Job, clusters: Sequence[Cluster], allowed: Collection[str]) -> str:
     """What the widest cluster that the job may use has, where even that is not enough; empty where one is."""
     permitted = [cluster for cluster in clusters if not _not_permitted(job, cluster, allowed)]
-    if not permitted or any(width_on(job, cluster) <= cluster.gpus for cluster in permitted):
+    if not permitted or any(open_to(width := width_on(job, each), each) >= width for each in permitted):
         return ""
-    widest = max(permitted, key=lambda cluster: cluster.gpus)
+    widest = max(permitted, key=lambda cluster: cluster.open_gpus)
     nodes, each = widest.gpus // widest.node.gpus, widest.node.gpus
-    return f"it takes {width_on(job, widest)} GPUs, and {widest.name}, the widest it may use, has {nodes} x {each}"
+    kept = f", {widest.reserve} of them kept back" if widest.reserve else ""
+    return (
+        f"it takes {width_on(job, widest)} GPUs, and {widest.name}, the widest it may use, has {nodes} x {each}{kept}"
+    )
 
 
 def duration_on(job: Job, cluster: Cluster, learnt: Learnt | None) -> timedelta | None:
@@ -130,6 +139,12 @@ def _no_duration(job: Job, cluster: Cluster, learnt: Learnt | None) -> str:
     return f"the job gives no duration on GPU {cluster.gpu.model}"
 
 
+def _too_long(job: Job, cluster: Cluster, learnt: Learnt | None, left: float) -> str:
+    """Why what is left of the job is too long for the cluster, empty where it is not."""
+    span = duration_on(job, cluster, learnt)
+    return "" if span is None else too_long(job, cluster, span * left)
+
+
 def _does_not_fit(job: Job, cluster: Cluster) -> str:
     """Why the job cannot run there, empty where it can."""
     width, node = width_on(job, cluster), cluster.node
@@ -137,6 +152,9 @@ def _does_not_fit(job: Job, cluster: Cluster) -> str:
     if width > cluster.gpus:
         whole = f" ({width // node.gpus} whole nodes)" if job.exclusive else ""
         return f"it has {cluster.gpus} GPUs at most, the job takes {width}{whole}"
+    if width > (left := open_to(width, cluster)):
+        shared = " in whole nodes" if left < cluster.open_gpus else ""
+        return f"it keeps {cluster.reserve} of its {cluster.gpus} GPUs back, which leaves {left}{shared}, not {width}"
     if job.launch == "script" and job.gpus > node.gpus:
         return f"its nodes have {node.gpus} GPUs, and a script of {job.gpus} GPUs runs on one node"
     if job.launch == "torchrun" and width > node.gpus and width % node.gpus:

@@ -63,6 +63,7 @@ def ground_of(
     operator_home: str | None,
     learnt: Learnt | None,
     resumed_from: str | None,
+    progress: float = 0.0,
 ) -> Ground:
     """The clusters that remain of `clusters`, and the run on each.
 
@@ -74,12 +75,15 @@ def ground_of(
         operator_home: the project's home by the operator's word.
         learnt: what past runs took, for a job that states no duration.
         resumed_from: cluster that the checkpoint lies on; None for a first start.
+        progress: fraction of the work done. [-]
     """
     if job.duration is None and learnt is None:
         raise InvalidInput(f"{job.name} states no duration and has no past run", hint="add 'duration: 12h' to the job")
     home = home_of(job, clusters, allowed, operator_home)
     at = _named(clusters, resumed_from)
-    candidates, rejected = screen(job, clusters, allowed=allowed, zones=zones, checkpoint_at=at, learnt=learnt)
+    candidates, rejected = screen(
+        job, clusters, allowed=allowed, zones=zones, checkpoint_at=at, learnt=learnt, progress=progress
+    )
     if not candidates:
         raise NoCandidate(job, rejected, too_narrow(job, clusters, allowed))
     spans = {c.name: span for c in candidates if (span := duration_on(job, c, learnt)) is not None}

@@ -70,6 +70,9 @@ _AT_ONCE: Final = 500
 _LARGE: Final = frozenset(("alternatives", "baseline", "candidates", "clusters", "intensity", "other_basis", "why"))
 """What a plan says to explain itself: most of it, and nothing that an account is made from."""
 
+_KEPT: Final = frozenset(("calendar", "quotas", "reserve", "walltime"))
+"""What clusters kept from plans binds no account and no hindsight, and older plans have it in any form."""
+
 
 @dataclass(frozen=True, slots=True)
 class Declared:
@@ -86,7 +89,8 @@ class Declared:
         """One cluster, by its text."""
         text = json.dumps(data)
         if text not in self._made:
-            self._made[text] = Cluster.from_mapping(data, what=f"cluster {name}")
+            counted = {key: said for key, said in data.items() if key not in _KEPT}
+            self._made[text] = Cluster.from_mapping(counted, what=f"cluster {name}")
         return self._made[text]
 
 

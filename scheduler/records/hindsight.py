@@ -1,8 +1,8 @@
 """The least that a job could have emitted, had all been known: the exact planner on what was observed.
 
-It has the cluster to itself, its true length and power, and every instant from its submission to its deadline, or to
-its real end where that came later. So it is a bound that nobody who cannot see the future reaches; regret is measured
-from it.
+It has the cluster to itself, whatever that keeps back or closes, its true length and power, and every instant from its
+submission to its deadline, or to its real end where that came later. So it is a bound that nobody who cannot see the
+future reaches; regret is measured from it.
 """
 
 from __future__ import annotations

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from scheduler.domain.errors import InvalidInput
+from scheduler.domain.time_zone import parse_time_zone
 
 _SHAPE: Final = re.compile(r"(?P<year>\d{4})(-((?P<month>\d{2})|[Qq](?P<quarter>[1-4])))?")
 _MONTHS: Final = 12
@@ -56,15 +56,3 @@ def parse_period(text: str, time_zone: str) -> Period:
         since=datetime(year, month, 1, tzinfo=zone).astimezone(UTC),
         until=datetime(year + after // _MONTHS, after % _MONTHS + 1, 1, tzinfo=zone).astimezone(UTC),
     )
-
-
-def parse_time_zone(text: str) -> ZoneInfo:
-    """The time zone of an IANA name.
-
-    Raises:
-        InvalidInput: there is none of that name.
-    """
-    try:
-        return ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
-        raise InvalidInput(f"there is no time zone {text!r}", hint="write it as UTC or Europe/Paris") from exc

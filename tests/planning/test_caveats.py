@@ -119,8 +119,9 @@ def test_a_launch_over_several_nodes_is_not_warned_of(launch: str) -> None:
 
 def test_keys_of_a_cluster_that_nothing_acts_on_are_named() -> None:
     """By cluster."""
-    found = said(clusters=[cluster(reserve=4, walltime="24h"), MONTREAL])
-    assert ["paris: walltime, reserve not acted on yet"] == found
+    quotas = {"vision": 4}
+    found = said(clusters=[cluster(reserve=4, walltime="24h", quotas=quotas), MONTREAL])
+    assert ["paris: quotas are not acted on yet"] == found
 
 
 def test_the_first_copy_of_the_data_is_named_where_it_has_to_travel() -> None:

@@ -92,6 +92,15 @@ def test_what_others_reserved_binds_where_it_is_in_the_way() -> None:
     assert saved(why_of(asked))["all GPUs that others have reserved"] == pytest.approx(0.9216)
 
 
+def test_a_closure_binds_where_it_is_in_the_way() -> None:
+    """The clean hours are closed; without that the optimum would be in them."""
+    closed = [{"since": at(12).isoformat(), "until": at(30).isoformat()}]
+    shut = [cluster(calendar={"closed": closed}), MONTREAL]
+    found = why_of(situation(job=job(deadline="30h", allowed=["paris"]), clusters=shut))
+    assert "calendar" in found.binding
+    assert saved(found)["all hours in which clusters are closed"] == pytest.approx(0.9216)
+
+
 def test_what_does_not_bind_saves_nothing() -> None:
     """The clean hours are within reach, and Montreal is no better than they."""
     found = why_of(situation(job=job(deadline="40h", allowed=["paris"])))

@@ -273,3 +273,13 @@ def test_a_cluster_that_many_plans_declare_is_made_once(world: World) -> None:
     first, second, third = (each.cluster for each in world.history().attempts)
     assert first is second
     assert 128 == third.gpus
+
+
+def test_what_clusters_kept_from_plans_is_no_part_of_a_history(world: World) -> None:
+    """An older plan has it in any form, and its figures stay readable."""
+    world.submit()
+    plan = world.tx.newest_plans(["j1"])["j1"]
+    kept = {"calendar": "office hours", "reserve": 99, "walltime": "0s", "quotas": 3}
+    declared = FRANCE.model_dump(mode="json", exclude_defaults=True) | kept
+    older = replace(plan, document={**plan.document, "clusters": {"france": declared}})
+    assert {"france": FRANCE} == clusters_of(older)
