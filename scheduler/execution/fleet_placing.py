@@ -5,7 +5,6 @@ A fleet begins with a feasible set of reservations and ends with one.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,8 +20,9 @@ from scheduler.execution.fleet_posing import Posed, Waiting, posed_together
 from scheduler.execution.improving import borders
 from scheduler.execution.placed import Placed
 from scheduler.execution.placing import PlanningPlacer
-from scheduler.planning.fleet.planner import FleetPlan, plan_fleet
-from scheduler.planning.fleet.problems import fleet_of, names_of, placement_of
+from scheduler.planning.fleet.planner import FleetPlan
+from scheduler.planning.fleet.problems import names_of, placement_of
+from scheduler.planning.fleet.replan import TRIES, replanned
 from scheduler.planning.fleet.warm import Warm
 from scheduler.planning.situation import Situation
 from scheduler.ports import Clock, FleetPolicy
@@ -32,8 +32,6 @@ from scheduler.records.rows import FleetRow, PlanRow
 _HOUR: Final = timedelta(hours=1)
 _SAME: Final = timedelta(seconds=1)
 """Two instants of one plan differ by less."""
-_TRIES: Final = 1000
-"""How often a few jobs are taken out and put back, where time does not end it before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +78,7 @@ class FleetPlacer:
     clock: Clock
     budget: timedelta
     max_wait: timedelta
-    tries: int = _TRIES
+    tries: int = TRIES
     _warm: dict[str, tuple[Warm, datetime]] = field(init=False, default_factory=dict)
 
     def shares(self, job: Job) -> bool:
@@ -166,20 +164,18 @@ class FleetPlacer:
         if len(chosen) < 2:  # noqa: PLR2004  # one alone has the exact plan
             return None
         warm = self._after(policy, now)
-        for fresh in (True, False) if any(each.waiting.new for each in chosen) else (False,):
-            plan = plan_fleet(
-                fleet_of([each.member(fresh=fresh) for each in chosen]),
-                seed=_seed(chosen),
-                tries=self.tries,
-                left=left,
-                warm=warm,
-                dirty=None if dirty is None else set(dirty),
-                max_wait_h=self.max_wait / _HOUR,
-            )
-            if not plan.late and not plan.unplaced:
-                self._warm[policy] = (plan.warm, now)
-                return plan
-        return None
+        ways = (True, False) if any(each.waiting.new for each in chosen) else (False,)
+        plan = replanned(
+            [[each.member(fresh=fresh) for each in chosen] for fresh in ways],
+            tries=self.tries,
+            left=left,
+            warm=warm,
+            dirty=None if dirty is None else set(dirty),
+            max_wait_h=self.max_wait / _HOUR,
+        )
+        if plan is not None:
+            self._warm[policy] = (plan.warm, now)
+        return plan
 
     def _after(self, policy: str, now: datetime) -> Warm | None:
         """What the last plan left."""
@@ -197,12 +193,6 @@ def _row(policy: str, now: datetime, plan: FleetPlan | None, jobs: Sequence[Pose
     bound_kg = kg_from_g(plan.bound_g) if known and math.isfinite(plan.bound_g) else None
     cost_kg = kg_from_g(plan.cost_g) if known else None
     return FleetRow(policy=policy, at=now, jobs=len(jobs), cost_kg=cost_kg, bound_kg=bound_kg)
-
-
-def _seed(chosen: Sequence[Posed]) -> int:
-    """The same for the same jobs, another one in every other store: ids are drawn."""
-    text = "/".join(each.waiting.row.id for each in chosen)
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
 
 
 def _same(one: Placement, other: Placement) -> bool:

@@ -7,12 +7,12 @@ nobody. A run that takes another time than was expected gives back what it leave
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from policies.run_now import RunNow
 from scheduler.domain.errors import InvalidInput
-from scheduler.ports import Policy
+from scheduler.ports import FleetPolicy, Policy
 from scheduler.simulation.again import Again
 from scheduler.simulation.asking import Asker
 from scheduler.simulation.forecasts import Forecasts
@@ -23,9 +23,10 @@ from scheduler.simulation.request import Request
 from scheduler.simulation.reservations import Reservations
 from scheduler.simulation.run import Run, Stretch, split_at
 from scheduler.simulation.table import US_PER_H
+from scheduler.simulation.together import Together
 from scheduler.simulation.world import World
 
-_TOLD_EVERY: Final = 500
+_TOLD_EVERY: Final = 100
 _LEAST_MORE_US: Final = US_PER_H // 6
 _MORE_SHARE: Final = 10
 """A run that is not through when it was to be is expected to take a tenth of its length more, ten minutes at least."""
@@ -39,6 +40,7 @@ def replay(
     told: Callable[[int], None] | None = None,
     *,
     passes: Sequence[int] = (),
+    together: bool = False,
 ) -> list[Run]:
     """What became of each job under a policy.
 
@@ -49,16 +51,21 @@ def replay(
         forecasts: what it is told of the hours to come.
         told: called with the number of jobs done, now and then.
         passes: instants at which plans are made again, rising; none where each job is planned once. [us]
+        together: whether jobs that wait are planned together at each, where the policy can do that.
 
     Raises:
-        InvalidInput: the policy decides again and again, and there are no passes.
+        InvalidInput: the policy decides again and again, or jobs are to be planned together, and there are no passes.
     """
     if "history" in policy.needs and not passes:
         raise InvalidInput(
             f"policy {policy.name} decides again each hour, and this replay decides once a job",
             hint="give --replan 1h, leave it out, or take one that plans ahead, such as wait-awhile",
         )
+    if together and not passes:
+        raise InvalidInput("jobs are planned together when plans are made again", hint="give --replan 1h beside it")
     replayed = _Replay(world, requests, policy, forecasts, passes)
+    if together and isinstance(policy, FleetPolicy):
+        replayed.plan_together(policy)
     for number in range(len(requests)):
         replayed.submit(number)
         if told is not None and number % _TOLD_EVERY == 0:
@@ -86,6 +93,11 @@ class _Replay:
         self._jobs: list[Job | None] = [None] * len(requests)
         self._passes, self._next = passes, 0
         self._ends: list[tuple[int, int, int]] = []
+        self._together: Together | None = None
+
+    def plan_together(self, policy: FleetPolicy) -> None:
+        """From now on plan the jobs that wait together at each pass."""
+        self._together = Together(self._world, policy, self._taken)
 
     def submit(self, number: int) -> None:
         """Place a job and reserve what it takes."""
@@ -139,8 +151,21 @@ class _Replay:
         if count < 1:
             return
         prices = Prices(self._world, first * step_us, self._forecasts.course(first, count))
+        placed = self._placed_together(now_us, prices)
         for number in self._looking.due(self._jobs, now_us, prices):
-            self._change(self._job(number), now_us, prices)
+            if number not in placed:
+                self._change(self._job(number), now_us, prices)
+
+    def _placed_together(self, now_us: int, prices: Prices) -> Collection[int]:
+        """Plan those that wait together, where that is wanted; the numbers of the jobs that need no other plan now."""
+        if self._together is None:
+            return ()
+        waiting = [self._job(number) for number in self._looking.open_jobs(now_us)]
+        found = self._together.planned(waiting, now_us, prices)
+        for number, stretches in found.items():
+            if stretches != self._job(number).stretches:
+                self._replace(self._job(number), stretches, now_us)
+        return found.keys()
 
     def _change(self, job: Job, now_us: int, prices: Prices | None) -> None:
         """Ask for another plan, and take it where there is one."""
@@ -226,16 +251,25 @@ class _Replay:
 
     def _pull_forward(self, now_us: int) -> None:
         """Start whoever waits as early as what came free allows, those first who were submitted first."""
-        for number in self._looking.open_jobs(now_us):
-            job = self._job(number)
-            if job.stretches[0][1] <= now_us:
-                continue
-            self._taken.give(job.request, job.stretches, now_us)
-            found = self._asker.earliest(job.request, job.left(now_us, stopped=True), [job.home])
-            self._taken.take(job.request, found)
-            if found != job.stretches:
-                job.stretches = found
-                self._planned(job)
+        for row, capacity in enumerate(self._taken.free):
+            waiting, at = self._looking.waiting(now_us, row), 0
+            sooner = self._looking.may_start_sooner(waiting, now_us, capacity)
+            while sooner[at:].any():
+                at += int(sooner[at:].argmax())
+                if self._moved_up(self._job(int(waiting[at])), now_us):
+                    sooner = self._looking.may_start_sooner(waiting, now_us, capacity)
+                at += 1
+
+    def _moved_up(self, job: Job, now_us: int) -> bool:
+        """Start a job that waits at home as early as it can; whether that is another time than before."""
+        self._taken.give(job.request, job.stretches, now_us)
+        found = self._asker.earliest(job.request, job.left(now_us, stopped=True), [job.home])
+        self._taken.take(job.request, found)
+        if found == job.stretches:
+            return False
+        job.stretches = found
+        self._planned(job)
+        return True
 
     def _job(self, number: int) -> Job:
         """A job that was submitted."""

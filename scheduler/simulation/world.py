@@ -12,7 +12,6 @@ import numpy as np
 from scheduler.domain.cluster import Cluster
 from scheduler.domain.emissions import Line
 from scheduler.domain.errors import InvalidInput
-from scheduler.lifecycle.model import reserved_gpus
 from scheduler.problem.candidates import share_storage
 from scheduler.problem.problem import Problem
 from scheduler.problem.slots import hours
@@ -21,7 +20,8 @@ from scheduler.simulation.capacity import Capacity
 from scheduler.simulation.left import Left
 from scheduler.simulation.rates import Factors, Rates, factors_of, rates_of
 from scheduler.simulation.request import Request
-from scheduler.simulation.table import US_PER_H, Table
+from scheduler.simulation.rooms import Rooms
+from scheduler.simulation.table import US, US_PER_H, Table
 
 _HOUR: Final = timedelta(hours=1)
 _NO_TURNS: Final = np.zeros(0, dtype=np.int64)
@@ -34,6 +34,8 @@ class World:
         clusters: all of which the zone is in the table.
         table: what was observed.
         seed: of the homes that ids decide.
+
+    `rooms` are the clusters as they are before anything is reserved.
     """
 
     def __init__(self, clusters: Sequence[Cluster], table: Table, seed: int = 0) -> None:
@@ -42,6 +44,7 @@ class World:
         self.zone: Ints = np.array([table.zones.index(cluster.zone) for cluster in clusters])
         self.names = tuple(cluster.name for cluster in clusters)
         self.holds = np.array([cluster.holds_paused for cluster in clusters])
+        self.rooms = Rooms(clusters, table)
         self._seed = seed
         self._move_h = np.array([[0.0 if share_storage(a, b) else np.inf for b in clusters] for a in clusters])
         self._rates: dict[float | None, Rates] = {}
@@ -50,7 +53,7 @@ class World:
 
     def free(self) -> list[Capacity]:
         """The clusters with nothing reserved."""
-        return [Capacity(cluster.gpus) for cluster in self.clusters]
+        return self.rooms.free()
 
     def rates(self, gpu_w: float | None) -> Rates:
         """What a GPU-hour at that power emits. [W]"""
@@ -65,14 +68,11 @@ class World:
         return self._factors[gpu_w]
 
     def takes(self, row: int, gpus: int) -> int:
-        """GPUs that a job of `gpus` keeps others from: one wider than a node has whole nodes. [GPUs]"""
-        cluster = self.clusters[row]
-        if gpus <= cluster.node.gpus:
-            return gpus
-        return max(gpus, min(cluster.gpus, reserved_gpus(gpus, node_gpus=cluster.node.gpus, exclusive=True)))
+        """GPUs that a job of `gpus` keeps others from. [GPUs]"""
+        return self.rooms.takes(row, gpus)
 
     def home(self, request: Request) -> int:
-        """The row of a job's home: the one it names, else by its id, in proportion to the GPUs of those wide enough.
+        """The row of a job's home: the one it names, else by its id, in proportion to the GPUs of those it fits on.
 
         Raises:
             InvalidInput: it names a cluster that is not there.
@@ -85,14 +85,16 @@ class World:
                     hint=f"clusters whose zone is in the table: {known}",
                 )
             return self.names.index(request.home)
-        wide = [row for row, cluster in enumerate(self.clusters) if cluster.gpus >= request.gpus]
+        fitting = self.rooms.that_take(request, request.expected // US)
+        if not fitting:
+            raise InvalidInput(f"job {request.job_id}: no cluster takes its {request.gpus} GPUs for so long")
         digest = hashlib.blake2b(f"{self._seed}/{request.job_id}".encode(), digest_size=8).digest()
-        number = int.from_bytes(digest) % sum(self.clusters[row].gpus for row in wide)
-        for row in wide:
-            number -= self.clusters[row].gpus
+        number = int.from_bytes(digest) % sum(self.clusters[row].open_gpus for row in fitting)
+        for row in fitting:
+            number -= self.clusters[row].open_gpus
             if number < 0:
-                return row
-        raise InvalidInput(f"job {request.job_id}: no cluster has its {request.gpus} GPUs")
+                break
+        return row
 
     def problem(self, request: Request, left: Left, capacity: Sequence[Capacity], course: Floats) -> Problem:
         """The problem of placing what is left of a job.
@@ -104,24 +106,28 @@ class World:
         """
         now_us, deadline_us, step_us = left.now_us, left.deadline_us, self.table.step_us
         first = now_us // step_us
+        fitting = self.rooms.that_take(request, left.work_us)
         room = [
-            cap.turns(now_us, deadline_us, self.takes(row, request.gpus))
-            if cap.gpus >= request.gpus
-            else (False, _NO_TURNS)
+            cap.turns(now_us, deadline_us, self.takes(row, request.gpus)) if row in fitting else (False, _NO_TURNS)
             for row, cap in enumerate(capacity)
         ]
+        shut = [turned for row in fitting if len(turned := self.rooms.edges(row, now_us, deadline_us))]
         edges = np.arange(first, -(-deadline_us // step_us) + 1, dtype=np.int64) * step_us
         edges[0], edges[-1] = now_us, deadline_us
-        if any(len(turned) for _, turned in room):
-            edges = np.unique(np.concatenate([edges, *(turned for _, turned in room)]))
+        if shut or any(len(turned) for _, turned in room):
+            edges = np.unique(np.concatenate([edges, *(turned for _, turned in room), *shut]))
         slot = edges[:-1] // step_us - first
         rates = course[self.zone[:, None], slot]
+        return self.posed(request, left, self.surface(request, edges, rates, _open(room, edges, request.gpus)))
+
+    def posed(self, request: Request, left: Left, surface: Surface) -> Problem:
+        """What is left of a job on a surface that begins now and reaches its deadline."""
         return Problem(
-            surface=self._surface(request, left, edges, rates, _open(room, edges, request.gpus)),
+            surface=surface,
             gpus=request.gpus,
             work_h=left.work_us / US_PER_H,
             earliest_h=0.0,
-            deadline_h=float(hours(np.array(deadline_us - now_us))),
+            deadline_h=float(hours(np.array(left.deadline_us - left.now_us))),
             home=left.home,
             interruption=left.rules,
             resumed_from=left.came_from,
@@ -134,8 +140,15 @@ class World:
         factors = self.factors(request.gpu_w)
         return np.asarray(factors.run_kwh[:, None] * g_per_kwh[self.zone] + factors.run_g[:, None])
 
-    def _surface(self, request: Request, left: Left, edges_us: Ints, g_per_kwh: Floats, capacity: Ints) -> Surface:
-        """Rates and room over slots whose intensities are given, shape [C, S]. [g/kWh]"""
+    def surface(self, request: Request, edges_us: Ints, g_per_kwh: Floats, capacity: Ints) -> Surface:
+        """Rates and room over slots.
+
+        Args:
+            request: whose power and restart they are.
+            edges_us: borders of the slots, from the moment of decision on, shape [S+1]. [us]
+            g_per_kwh: intensity by cluster and slot, shape [C, S]. [g/kWh]
+            capacity: GPUs that are free, shape [C, S].
+        """
         rates = self.rates(request.gpu_w)
         count = len(self.clusters)
         run_g: dict[Line, Floats] = {line: rates.run[line][:, None] * g_per_kwh for line in RUN_LINES[:-1]}
@@ -143,7 +156,7 @@ class World:
         run_g["embodied"] = np.broadcast_to(rates.run["embodied"][:, None], g_per_kwh.shape)
         hold_g["embodied"] = np.broadcast_to(rates.hold["embodied"][:, None], g_per_kwh.shape)
         return Surface(
-            origin=self.table.moment(left.now_us),
+            origin=self.table.moment(int(edges_us[0])),
             clusters=self.names,
             edges_h=hours(edges_us - edges_us[0]),
             run_g=run_g,
