@@ -10,10 +10,12 @@ import typer
 from cli.replay_options import (
     Clusters,
     Forecasts,
+    FromStore,
     Home,
     IntensityTable,
     InterruptibleFrom,
     Jobs,
+    Replan,
     Restart,
     ShiftTo,
     Slack,
@@ -31,15 +33,17 @@ def diff(
     one: Annotated[str, typer.Argument(metavar="A", help="Policy, such as lowest-carbon-window.")],
     other: Annotated[str, typer.Argument(metavar="B", help="Policy that it is compared with, such as carbon-aware.")],
     jobs: Jobs = None,
+    from_store: FromStore = False,
     clusters: Clusters = None,
     intensity_table: IntensityTable = None,
     forecasts: Forecasts = "perfect",
-    slack: Slack = "0",
+    slack: Slack = "",
     home: Home = "hash",
     interruptible_from: InterruptibleFrom = None,
     restart: Restart = "0m",
     shift_to: ShiftTo = "",
     tz: TimeZone = "",
+    replan: Replan = "never",
     top: Annotated[int, typer.Option(min=1, help="Jobs to list, those that differ most first.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with every job.")] = False,
 ) -> None:
@@ -51,11 +55,13 @@ def diff(
       carbonsched policy diff run-now carbon-aware --jobs trace.csv --intensity-table grid.csv --json
     """
     from cli.console import emit, emit_json, say
+    from cli.replay_options import require_one_trace
     from cli.simulate_case import Asked, policies_named
-    from cli.simulate_run import Cases, Task, run_all
+    from cli.simulate_run import Cases, Machines, Task, run_all
     from scheduler.domain.errors import InvalidInput
     from scheduler.simulation.otherwise import otherwise
 
+    require_one_trace(jobs, from_store=from_store)
     policies_named([one, other])
     if one == other:
         raise InvalidInput(f"{one} is compared with itself", hint="name two policies")
@@ -70,13 +76,14 @@ def diff(
         restart=restart,
         shift_to=shift_to,
         tz=tz,
+        replan=replan,
     )
     cases = Cases()
     case = cases.of(asked)
     for note in case.notes:
         say(f"note: {note}")
     tasks = [Task(asked, name, case.told.name == "perfect") for name in (one, other)]
-    done = run_all(cases, tasks, os.cpu_count() or 1)
+    done = run_all(cases, tasks, Machines(os.cpu_count() or 1))
     found = otherwise(case.world, case.requests, *(done[task] for task in tasks))
     if as_json:
         emit_json(

@@ -9,11 +9,14 @@ import typer
 
 from cli.replay_options import (
     Clusters,
+    Executor,
     Forecasts,
+    FromStore,
     Home,
     IntensityTable,
     InterruptibleFrom,
     Jobs,
+    Replan,
     Restart,
     ShiftTo,
     Slack,
@@ -31,6 +34,7 @@ _DEFAULT: Final = ("run-now", "lowest-carbon-window", "lowest-carbon-region", "c
 
 def tune(
     jobs: Jobs = None,
+    from_store: FromStore = False,
     clusters: Clusters = None,
     intensity_table: IntensityTable = None,
     forecasts: Forecasts = "history",
@@ -56,10 +60,12 @@ def tune(
     ] = None,
     interruptible_from: InterruptibleFrom = None,
     restart: Restart = "0m",
-    slack: Slack = "0",
+    slack: Slack = "",
     home: Home = "hash",
     shift_to: ShiftTo = "",
     tz: TimeZone = "",
+    replan: Replan = "never",
+    executor: Executor = None,
     write: Annotated[bool, typer.Option("--write", help="Write what was chosen to your settings file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -73,11 +79,14 @@ def tune(
       carbonsched policy tune --jobs trace.csv --intensity-table grid.csv --sweep slack=0,6 --limit 'mean_wait<6h'
     """
     from cli.console import emit, emit_json, say
+    from cli.replay_options import require_one_trace
     from cli.simulate_case import Asked
+    from cli.simulate_run import machines_of
     from cli.tuned import tuned, write_settings
     from scheduler.domain.instant import parse_instant
     from scheduler.simulation.tuning import objective_of, parse_limit
 
+    require_one_trace(jobs, from_store=from_store)
     asked = Asked(
         jobs=jobs,
         clusters=clusters,
@@ -89,6 +98,7 @@ def tune(
         restart=restart,
         shift_to=shift_to,
         tz=tz,
+        replan=replan,
     )
     objective_of(objective)
     limits = [parse_limit(text) for text in limit or []]
@@ -100,7 +110,7 @@ def tune(
         objective=objective,
         limits=limits,
         parted_at=parted_at,
-        workers=os.cpu_count() or 1,
+        machines=machines_of(os.cpu_count() or 1, executor),
         tell=say,
     )
     if as_json:
@@ -120,13 +130,12 @@ def _text(made: Tuned, limits: Sequence[Limit]) -> str:
     later = [_row(each, each.name) for each in made.judged]
     head = ["", "saved", "wait h", "misses", "suspends", ""]
     judged = made.judged[0]
-    broken = judged.broken(limits)
-    gain = judged.gain_pct
-    verdict = "its gain out of sample cannot be told" if gain is None else f"out of sample it saves {gain:.1f} %"
+    left = [f"{len(made.left_out):,} jobs are left out for every candidate: one of them could not take or price them."]
     return "\n".join(
         [
-            f"Chosen: {made.chosen.label}; {verdict} of what run-now emits, {made.judged[0].told_of_current}.",
-            *(f"Out of sample it breaks {text}." for text in broken),
+            f"Chosen: {made.chosen.label}. On the later jobs, which it was not chosen on, {judged.told}.",
+            *(f"There it breaks {text}." for text in judged.broken(limits)),
+            *(left if made.left_out else []),
             "",
             f"Earlier: {made.earlier:,} jobs before {to_the_second(made.parted_at)}, on which it was chosen",
             table(head, rows),
@@ -154,6 +163,7 @@ def _payload(made: Tuned, limits: Sequence[Limit]) -> Mapping[str, object]:
         "limits": [limit.text for limit in limits],
         "split": format_instant(made.parted_at),
         "jobs": {"earlier": made.earlier, "later": made.later},
+        "left_out": sorted(made.left_out),
         "chosen": _candidate(made.chosen),
         "tried": [_judged(each, limits) for each in made.tried],
         "out_of_sample": [{"name": each.name, **_judged(each, limits)} for each in made.judged],
@@ -172,6 +182,8 @@ def _judged(judged: Judged, limits: Sequence[Limit]) -> Mapping[str, object]:
         **_candidate(judged.candidate),
         "emissions_kg": outcome.emissions.total,
         "saving_pct": outcome.saving_pct,
+        "saving_operational_pct": outcome.saving_operational_pct,
+        "late_at_admission": outcome.late_at_admission,
         "mean_wait_h": outcome.mean_wait_h,
         "missed_deadlines": outcome.missed_deadlines,
         "suspends": outcome.suspends,

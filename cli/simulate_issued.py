@@ -46,12 +46,14 @@ def read_issues(path: Path, table: Table) -> Mapping[int, Floats]:
 
 
 def _column(names: Sequence[str], name: str, what: str) -> int:
-    """Where a column is."""
+    """Where a column is; it is there once, for of two nobody knows which is meant."""
     if name not in names:
         raise InvalidInput(
             f"{what} line 1: there is no column {name!r}",
             hint="the header is issued_utc,lead_h,ZONE,... with every zone of the clusters",
         )
+    if names.count(name) > 1:
+        raise InvalidInput(f"{what} line 1: there are {names.count(name)} columns {name!r}", hint="keep one of them")
     return names.index(name)
 
 

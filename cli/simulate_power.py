@@ -34,16 +34,22 @@ def read_power(said: str) -> Power:
             hint=f"it is to have {_SHARE} and a column of W; name one of several as FILE:COLUMN"
             + (f", of {', '.join(columns)}" if columns else ""),
         )
-    pairs = [(_number(row[_SHARE], path), _number(row[chosen], path)) for row in rows if row[chosen]]
+    pairs = []
+    for line, row in enumerate(rows, start=2):
+        where = f"{path.name} line {line}"
+        if None in row or None in row.values():
+            raise InvalidInput(f"{where}: it has not as many cells as the header", hint="mend that line")
+        if row[chosen]:  # columns of samples that end sooner are blank from there on
+            pairs.append((_number(row[_SHARE], where), _number(row[chosen], where)))
     return Power(share=tuple(pct / 100 for pct, _ in pairs), power_w=tuple(power_w for _, power_w in pairs))
 
 
-def _number(text: str, path: Path) -> float:
+def _number(text: str, where: str) -> float:
     """A number of 0 or more."""
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not (math.isfinite(value) and value >= 0):
-        raise InvalidInput(f"{path.name}: {text!r} is no number of 0 or more", hint="mend that row")
+        raise InvalidInput(f"{where}: {text!r} is no number of 0 or more", hint="mend that line")
     return value

@@ -140,6 +140,9 @@ class Shadow:
         except CarbonschedError as exc:
             _log.warning("shadow %s: job %s: %s", self.policy, row.id, exc.message)
             return None
+        except Exception as exc:  # noqa: BLE001  # a policy is anybody's code, and one job must not stop the others
+            _log.error("shadow %s: job %s: a bug of the policy, %r", self.policy, row.id, exc)  # one line a job
+            return None
         live = {
             "plan_id": first.id,
             "policy": job.policy,

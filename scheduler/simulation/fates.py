@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import pairwise
 from statistics import NormalDist
 from typing import Final
 
@@ -36,9 +37,11 @@ class Power:
 
     def __post_init__(self) -> None:
         """Refuse what is no distribution."""
-        rises = all(a <= b for a, b in zip(self.share, self.share[1:], strict=False))
+        rises = all(a <= b for each in (self.share, self.power_w) for a, b in pairwise(each))
         if not self.share or not rises or self.share[0] < 0 or not math.isclose(self.share[-1], 1, abs_tol=0.005):
-            raise InvalidInput("a distribution of power rises from 0 to 100 %", hint="sort its rows by cdf_pct")
+            raise InvalidInput(
+                "a distribution of power rises from 0 to 100 %", hint="sort its rows by cdf_pct: W rise with it"
+            )
 
     def at(self, share: float) -> float:
         """The power that a share of the samples lies under, to the watt. [W]"""

@@ -63,11 +63,16 @@ def parts_of(world: World, requests: Sequence[Request], spans: Ints) -> Parts:
 
 
 def by_month(world: World, requests: Sequence[Request], spans: Ints, common: Flags, edges_us: Ints) -> Floats:
-    """What the common jobs emitted between each two of some instants [us], hour by hour where it lies. [kg]"""
+    """What each job emitted between each two of some instants [us], hour by hour where it lies; 0 of others. [kg]
+
+    Returns:
+        Shape [months, jobs].
+    """
     chosen = spans[common[spans[:, 0]]]
     found = []
     for first_us, last_us in pairwise(edges_us.tolist()):
         cut = chosen.copy()
         cut[:, 2], cut[:, 3] = cut[:, 2].clip(first_us, last_us), cut[:, 3].clip(first_us, last_us)
-        found.append(float(parts_of(world, requests, cut[cut[:, 2] < cut[:, 3]]).kg.sum()))
+        parts = parts_of(world, requests, cut[cut[:, 2] < cut[:, 3]])
+        found.append(np.bincount(parts.job, weights=parts.kg, minlength=len(requests)))
     return np.array(found)

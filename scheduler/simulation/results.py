@@ -49,18 +49,13 @@ class Replayed:
     @classmethod
     def of(cls, runs: Sequence[Run], bill: Bill, wall_s: float) -> Replayed:
         """The replay of some runs with their bill."""
-        whole = [
-            (run.stretches[0][0], run.start_us, run.finish_us, len(run.stretches) - 1, run.moves, run.late_at_admission)
-            for run in runs
-        ]
-        row, start_us, finish_us, suspends, moves, late = np.array(whole, dtype=np.int64).reshape(-1, 6).T
         return cls(
-            row=row,
-            start_us=start_us,
-            finish_us=finish_us,
-            suspends=suspends,
-            moves=moves,
-            late=late.astype(bool),
+            row=np.array([run.stretches[0][0] for run in runs], dtype=np.int64),
+            start_us=np.array([run.start_us for run in runs], dtype=np.int64),
+            finish_us=np.array([run.finish_us for run in runs], dtype=np.int64),
+            suspends=np.array([len(run.stretches) - 1 for run in runs], dtype=np.int64),
+            moves=np.array([run.moves for run in runs], dtype=np.int64),
+            late=np.array([run.late_at_admission for run in runs], dtype=bool),
             solves=sum(run.solves for run in runs),
             spans=spans_of(runs),
             bill=bill,
@@ -128,6 +123,8 @@ def compare(
     replayed: Mapping[str, Replayed],
     perfect: Mapping[str, Replayed],
     baseline: str,
+    *,
+    among: Flags | None = None,
 ) -> Comparison:
     """The outcome of each policy, sums over the jobs that all of them completed with every hour priced.
 
@@ -137,12 +134,12 @@ def compare(
         replayed: what each policy did.
         perfect: what the same policies did with perfect forecasts.
         baseline: the one among `replayed` that savings are counted from.
+        among: jobs of which sums are made at most, shape [J]; None for all.
     """
     everyone = [*replayed.values(), *perfect.values()]
-    common = np.ones(len(requests), dtype=bool)
-    for one in everyone:
-        common &= one.finish_us <= table.end_us
-        common &= np.isfinite(one.bill.total_kg)
+    common = in_all(table, everyone)
+    if among is not None:
+        common &= among
     jobs = _Jobs(
         submitted_us=np.array([table.us(request.submitted) for request in requests], dtype=np.int64),
         length_us=np.array([request.length // US for request in requests], dtype=np.int64),
@@ -155,6 +152,15 @@ def compare(
     outcomes = tuple(_outcome(name, one, perfect[name], jobs) for name, one in replayed.items())
     ends = [int(one.finish_us[common].max()) for one in everyone if common.any()]
     return Comparison(outcomes=outcomes, compared=int(common.sum()), common=common, last_us=max(ends, default=None))
+
+
+def in_all(table: Table, everyone: Sequence[Replayed]) -> Flags:
+    """Which jobs all replays completed inside the table with every hour priced, shape [J]; there is at least one."""
+    common = np.ones(len(everyone[0].finish_us), dtype=bool)
+    for one in everyone:
+        common &= one.finish_us <= table.end_us
+        common &= np.isfinite(one.bill.total_kg)
+    return common
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -79,6 +79,8 @@ def parse_limit(text: str) -> Limit:
             bound = float(said)
         except ValueError as exc:
             raise InvalidInput(f"--limit {text!r}: {said!r} is no number", hint="write misses=0") from exc
+        if not (math.isfinite(bound) and bound >= 0):
+            raise InvalidInput(f"--limit {text!r}: {said} bounds nothing", hint="write misses=0")
     return Limit(name=name, sign=sign, bound=bound, text=text.strip())
 
 

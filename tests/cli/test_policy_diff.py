@@ -72,6 +72,18 @@ def test_people_get_a_sentence_and_the_first_rows(capsys: pytest.CaptureFixture[
     assert ("moves" in out, "waits" in out, "and 1 more" in out) == (True, False, True)
 
 
+def test_a_job_that_makes_room_for_others_is_told_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """France is full of a job that moved there, when one that was at home there comes."""
+    Path("trace.csv").write_text(
+        "job_id,submit_time,duration_hours,gpus,home,slack_hours\n"
+        "first,2026-03-10T08:00:00Z,4,16,berlin,0\nsecond,2026-03-10T09:00:00Z,2,8,paris,0\n"
+    )
+    first, second = differences(capsys, "run-now", "carbon-aware", *FILES)["differences"]
+    assert ("first", "second") == (first["job_id"], second["job_id"])
+    assert second["why"].startswith("on berlin instead of paris, ")
+    assert (True, False) == tuple("other jobs hold its room there" in each["why"] for each in (second, first))
+
+
 def test_policies_that_agree_are_said_to(capsys: pytest.CaptureFixture[str]) -> None:
     """On a home that does not vary there is nothing to do otherwise."""
     rows = [f"2026-03-10T{hour:02}:00:00Z,50,50" for hour in range(24)]

@@ -133,10 +133,11 @@ def test_a_round_is_bounded_and_the_next_one_goes_on(world: Path, capsys: pytest
     assert [1, 1, 1, 0] == [slow.round() for _ in range(4)]
 
 
+@pytest.mark.parametrize("wrong", [InvalidInput("no table"), ZeroDivisionError("no table")])
 def test_a_job_that_the_shadow_cannot_plan_is_passed_over(
-    world: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    world: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, wrong: Exception
 ) -> None:
-    """It is logged once, and the others have their turn."""
+    """It is logged once, a bug of the policy too, and the others have their turn."""
     submit(capsys)
     planner = shadow()
     placer = planner.placer
@@ -146,7 +147,7 @@ def test_a_job_that_the_shadow_cannot_plan_is_passed_over(
 
         def again(self, *_: object, **__: object) -> object:
             """Refuse."""
-            raise InvalidInput("no table")
+            raise wrong
 
     planner.placer = Broken  # type: ignore[assignment]  # a placer that a test broke
     assert [0, 0] == [planner.round(), planner.round()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import platformdirs
 import pytest
 
 from cli import main, wiring
+from cli.tuned import Candidate, Judged
 from tests.cli.test_simulate_command import CLUSTER
+from tests.simulation.test_tuning import BASE
 
 FILES = (
     "--jobs", "trace.csv", "--clusters", "clusters", "--intensity-table", "grid.csv", "--forecasts", "perfect",
@@ -49,6 +52,30 @@ def test_what_did_best_is_judged_where_it_was_not_looked_at(capsys: pytest.Captu
     assert first["saving_pct"] > 50
     assert pytest.approx(0, abs=1e-6) == judged["saving_pct"]
     assert ("chosen", "in force", 0.0) == (judged["name"], in_force["name"], in_force["saving_pct"])
+
+
+def test_candidates_are_held_against_each_other_on_the_same_jobs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A long slack leaves the last jobs outside the table: that it emits less for it is not to its credit."""
+    jobs = [f"j{day},2026-03-{day:02}T06:00:00Z,2,8" for day in range(8, 15)]
+    (tmp_path / "trace.csv").write_text("job_id,submit_time,duration_hours,gpus\n" + "\n".join(jobs) + "\n")
+    made = tuned(capsys, "--sweep", "slack=120,0", "--split", "2026-03-10T00:00:00Z", "--policy", "run-now")
+    assert ({"policy": "run-now", "settings": {"slack": "120"}}, ["j11", "j12", "j13", "j14"]) == (
+        made["chosen"],
+        made["left_out"],
+    )
+    assert 1 == len({one["emissions_kg"] for one in made["tried"]})
+
+
+def test_more_than_run_now_is_said_as_that() -> None:
+    """A gain out of sample may be below nothing, beside that of the settings in force."""
+    worse = replace(BASE, saving_pct=-1.25)
+    judged = Judged(candidate=Candidate(policy="a", settings=()), outcome=worse, current=replace(BASE, saving_pct=5.0))
+    said = "1.2 % more than run-now is emitted; under your present settings 5.0 % of what run-now emits is saved"
+    assert said == judged.told
+    assert "these are your present settings already" in replace(judged, current=None).told
+    assert "nothing can be told" in replace(judged, outcome=replace(BASE, saving_pct=None)).told
 
 
 def test_limits_hold_where_it_is_chosen_and_are_told_where_they_break_later(

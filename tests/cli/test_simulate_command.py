@@ -100,6 +100,23 @@ def test_plans_made_again_are_counted_and_kept_is_against_the_same_passes(
     assert made["policies"][1]["kept_pct"] is not None
 
 
+def test_jobs_planned_together_are_a_setting_of_their_own(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A job makes way for one that has no other clean hours; the JSON says how it was, and no replay is mixed up."""
+    text = f"{HEADER},home,slack_hours\na,2026-03-10T04:00:00Z,2,16,paris,16\nb,2026-03-10T04:30:00Z,2,16,paris,6\n"
+    more = ("--policy", "carbon-aware", "--replan", "1h", "--resume", "kept")
+    (folder / "clusters" / "berlin.yaml").unlink()
+
+    made = document(folder, capsys, text, *more, "--sweep", "together=0,1")
+    kept = sorted((folder / "kept").glob("*.npz"))
+    again = document(folder, capsys, text, *more, "--together")
+
+    assert [False, True, True] == [one["together"] for one in (*made["sweep"], again)]
+    alone, together = (one["policies"][0]["emissions_kg"]["total"] for one in made["sweep"])
+    assert together < 0.6 * alone
+    assert together == again["policies"][0]["emissions_kg"]["total"]
+    assert kept == sorted((folder / "kept").glob("*.npz"))
+
+
 def test_fates_are_common_to_all_policies(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Every policy fails the same jobs at the same point of their work; a trace may say the point itself."""
     text = f"{HEADER},home,ended,status\n"
@@ -183,27 +200,6 @@ def test_forecasts_as_issued_decide_from_their_hour_on(folder: Path, capsys: pyt
     assert delay_h("2026-03-09T23:30:00Z", "said.csv") == delay_h("2026-03-09T23:30:00Z", "history")
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("issued_utc,FR,DE\n2026-03-10T00:00:00Z,1,2\n", "there is no column 'lead_h'"),
-        ("issued_utc,lead_h,FR\n2026-03-10T00:00:00Z,0,2\n", "there is no column 'DE'"),
-        ("issued_utc,lead_h,FR,DE\n2026-03-10T00:00:00Z,-1,2,2\n", "line 2: lead_h is '-1'"),
-        ("issued_utc,lead_h,FR,DE\n2026-03-10T00:30:00Z,0,2,2\n", "line 2: issued_utc '2026-03-10T00:30:00Z'"),
-        ("issued_utc,lead_h,FR,DE\n2026-03-10T00:00:00Z,0,-2,2\n", "line 2: FR is '-2'"),
-        ("issued_utc,lead_h,FR,DE\n2026-03-10T00:00:00Z,0,1,2\n2026-03-10T00:00:00Z,0,1,2\n", "line 3: lead 0"),
-    ],
-)
-def test_forecasts_that_cannot_be_meant_are_refused(
-    folder: Path, capsys: pytest.CaptureFixture[str], text: str, said: str
-) -> None:
-    """Exit 2, with the line."""
-    (folder / "said.csv").write_text(text)
-
-    assert ran(folder, JOBS, "--forecasts", "said.csv") == 2
-    assert said in capsys.readouterr().err
-
-
 def test_jobs_that_cannot_be_replayed_are_listed_and_left_out_for_all(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -215,6 +211,20 @@ def test_jobs_that_cannot_be_replayed_are_listed_and_left_out_for_all(
     assert [(5, 3, 1)] * 2 == [(o["jobs"], o["completed"], o["out_of_table"]) for o in made["policies"]]
     assert ran(folder, JOBS + more) == 0
     assert "2 jobs left out for every policy:" in capsys.readouterr().out
+
+
+def test_what_is_not_over_is_left_out_of_the_time_it_was_submitted_in(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Jobs that run or wait still are counted in their own part of a trace."""
+    rows = "r,2026-03-09T06:00:00Z,,8,,RUNNING\ns,2026-03-11T06:00:00Z,1,8,,PENDING\n"
+    text = JOBS.replace("home", "home,status").replace("berlin\n", "berlin,\n").replace("paris\n", "paris,\n") + rows
+    made = [document(folder, capsys, text, *more) for more in ((), ("--since", "2026-03-10T00:00Z"))]
+
+    assert [["r", "s"], ["s"]] == [[each["job_id"] for each in one["left_out"]] for one in made]
+    assert [2, 1] == [one["policies"][0]["not_over"] for one in made]
+    assert ran(folder, text) == 0
+    assert "2 jobs left out for every policy: 2 not over" in capsys.readouterr().out
 
 
 def test_seconds_local_times_and_a_shift_are_read_as_in_published_traces(
@@ -242,7 +252,7 @@ def test_a_shift_into_a_year_keeps_the_season_and_the_weekday(folder: Path, caps
 
 
 def test_what_slurm_prints_is_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Jobs with GPUs; steps, jobs that never ran and jobs without a GPU are counted on stderr."""
+    """Failed jobs count as such, those that never ran are listed, steps and jobs without a GPU are counted."""
     text = (
         "JobID|Submit|ElapsedRaw|AllocTRES|State\n"
         "1|2026-03-10T06:00:00|3600|billing=8,cpu=8,gres/gpu=4,node=1|COMPLETED\n"
@@ -256,9 +266,15 @@ def test_what_slurm_prints_is_read(folder: Path, capsys: pytest.CaptureFixture[s
     assert main.run(["simulate", "--jobs", "trace.csv", *where]) == 0
     told = capsys.readouterr()
 
-    now = json.loads(told.out)["policies"][0]
-    assert (2, pytest.approx(5.0)) == (now["jobs"], now["gpu_hours"])
-    assert all(f"1 {kind}" in told.err for kind in ("steps of jobs", "jobs that never ran", "jobs without a GPU"))
+    made = json.loads(told.out)
+    now = made["policies"][0]
+    figures = [now[key] for key in ("jobs", "completed", "failed", "never_ran")]
+    assert ([3, 1, 1, 1], pytest.approx(5.0)) == (figures, now["gpu_hours"])
+    assert [("3", "never_ran", "it never ran: CANCELLED")] == [
+        (each["job_id"], each["why"], each["reason"]) for each in made["left_out"]
+    ]
+    assert all(f"1 {kind}" in told.err for kind in ("steps of jobs", "jobs without a GPU"))
+    assert 2 == len(made["notes"])
 
 
 def test_the_output_file_is_the_json_and_is_written_whole(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -268,58 +284,6 @@ def test_the_output_file_is_the_json_and_is_written_whole(folder: Path, capsys: 
     assert "" == capsys.readouterr().out
     assert 3 == json.loads((folder / "out.json").read_text())["compared"]
     assert not list(folder.glob("*.part"))
-
-
-@pytest.mark.parametrize(
-    ("text", "more", "said"),
-    [
-        (f"{HEADER}\na,2026-03-10T06:00:00Z,1,1\na,2026-03-10T07:00:00Z,1,1\n", (), "line 3: job 'a' is there already"),
-        (f"{HEADER}\na,2026-03-10T06:00:00Z,0,1\n", (), "line 2: job a has a duration of 0 s"),
-        (f"{HEADER}\na,2026-03-10T06:00:00Z,-2,1\n", (), "line 2: job a has a duration of -7200 s"),
-        (f"{HEADER}\na,2026-03-10T06:00:00Z,nan,1\n", (), "line 2: duration_hours is 'nan', not a number"),
-        (f"{HEADER}\na,2026-03-10T06:00:00Z,1e9,1\n", (), "over ten years"),
-        (f"{HEADER}\na,2026-03-10T06:00:00Z,1,0\n", (), "line 2: gpus is '0'"),
-        (f"{HEADER}\na,2026-03-10T06:00:00Z,1,1.5\n", (), "line 2: gpus is '1.5'"),
-        (f"{HEADER}\n,2026-03-10T06:00:00Z,1,1\n", (), "line 2: the job has no id"),
-        (f"{HEADER}\na,2026-03-10T06:00:00,1,1\n", (), "line 2: submit_time 2026-03-10T06:00:00 has no time zone"),
-        (f"{HEADER}\na,yesterday,1,1\n", (), "line 2: submit_time 'yesterday' is not an ISO 8601 date"),
-        (f"{HEADER}\na,2026-03-10T25:00:00,1,1\n", ("--tz", "UTC"), "line 2: submit_time '2026-03-10T25:00:00' is not"),
-        (f"{HEADER}\na,2025-03-10T06:00:00Z,1,1\n", (), "no job of trace.csv can be replayed: a: submitted 2025"),
-        (f"{HEADER}\na,2026-03-10T06:00:00Z,1\n", (), "line 2: 3 cells under a header of 4"),
-        (f"{HEADER}\n", (), "holds no job"),
-        ("job_id,gpus\na,1\n", (), "there is no column 'submit_time'"),
-        (f"{HEADER},slack_hours\na,2026-03-10T06:00:00Z,1,1,-1\n", (), "line 2: slack_hours is -1, below 0"),
-        (f"{HEADER},deadline\na,2026-03-10T06:00:00Z,1,1,2026-03-10T06:30:00Z\n", (), "before its run can end"),
-        (f"{HEADER},slack_hours,deadline\na,2026-03-10T06:00:00Z,1,1,2,2026-03-11T06:30:00Z\n", (), "both slack_hours"),
-        (f"{HEADER},interruptible\na,2026-03-10T06:00:00Z,1,1,yes\n", (), "line 2: interruptible is 'yes'"),
-        (f"{HEADER},gpu_w\na,2026-03-10T06:00:00Z,1,1,10\n", (), "below its idle power"),
-        (f"{HEADER},home\na,2026-03-10T06:00:00Z,1,1,rome\n", (), "no cluster 'rome' to be its home"),
-        (JOBS, ("--home", "rome", "--tz", "Mars/Base"), "--tz 'Mars/Base' is no time zone"),
-        (JOBS, ("--shift-to", "soon"), "--shift-to 'soon' is no date"),
-        (JOBS, ("--policy", "magic"), "unknown policy 'magic'"),
-        (JOBS, ("--replan", "1m"), "--replan 1m is under five minutes"),
-        (JOBS, ("--replan", "soon"), "--replan"),
-        (JOBS, ("--horizon", "10m"), "--horizon 10m is under a slot of the table"),
-        (JOBS, ("--duration-error", "much"), "--duration-error 'much' is no number"),
-        (JOBS, ("--failures", "100%"), "a share of failures of 1 is not in [0, 1)"),
-        (JOBS, ("--gpu-w-cdf", "none.csv"), "none.csv cannot be read as CSV"),
-        (JOBS, ("--gpu-w-cdf", "grid.csv"), "grid.csv has no column cdf_pct"),
-        (JOBS, ("--policy", "threshold"), "decides again each hour"),
-        (f"{HEADER},ended\na,2026-03-10T06:00:00Z,4,8,1.5\n", (), "ended is 1.5"),
-        (f"{HEADER},status\na,2026-03-10T06:00:00Z,4,8,odd\n", (), "status is 'odd'"),
-        (JOBS, ("--forecasts", "noise"), "--forecasts 'noise'"),
-        (JOBS, ("--slack", "long"), "--slack 'long' is not a number with a unit"),
-    ],
-)
-def test_what_cannot_be_meant_is_refused(
-    folder: Path, capsys: pytest.CaptureFixture[str], text: str, more: tuple[str, ...], said: str
-) -> None:
-    """Exit 2, and one line that names the thing."""
-    code = ran(folder, text, *more)
-
-    told = capsys.readouterr()
-    assert (2, "") == (code, told.out)
-    assert said in told.err
 
 
 def test_a_cluster_whose_zone_the_table_lacks_is_left_out_aloud(
@@ -347,7 +311,7 @@ def test_an_interrupted_replay_leaves_the_file_of_before(
         """Stands for a person who presses Ctrl-C."""
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cli.simulate_run.replay", interrupted)
+    monkeypatch.setattr("cli.simulate_work.replay", interrupted)
 
     assert ran(folder, JOBS, "-o", "out.json") == 130
     assert "before" == (folder / "out.json").read_text()

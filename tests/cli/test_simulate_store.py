@@ -11,6 +11,7 @@ import pytest
 
 from cli import main, wiring
 from cli.simulate_store import from_store
+from cli.simulate_trace import Reading
 from scheduler.records.rows import JobState
 from tests.cli.ended import add_ended
 from tests.cli.test_simulate_command import CLUSTER
@@ -42,9 +43,9 @@ def add_waiting(job_id: str, state: JobState = JobState.PLANNED, **said: object)
 def test_a_job_that_ended_takes_what_it_took_and_another_what_it_states() -> None:
     """The trace holds the width, the home and the pauses of each."""
     add_waiting("waiting1", duration="3h", interruptible={"restart": "10m", "checkpoint": "6m", "max_suspends": 2})
-    ended, waits = from_store("").requests
+    ended, waits = from_store(Reading()).requests
     assert (T0, 8, "france", None) == (ended.submitted, ended.gpus, ended.home, ended.interruption)
-    assert timedelta(hours=2) == ended.length
+    assert (timedelta(hours=2), timedelta(hours=10)) == (ended.length, ended.expected)
     assert (timedelta(hours=3), timedelta(minutes=10)) == (waits.length, waits.restart)
     assert waits.interruption is not None
     assert (0.1, 2) == (waits.interruption.checkpoint_h, waits.interruption.max_suspends)
@@ -55,18 +56,40 @@ def test_what_never_ran_and_what_states_no_length_are_named() -> None:
     """A job that was cancelled before it ran would not have taken what it stated."""
     add_waiting("gone1", JobState.CANCELLED)
     add_waiting("unknown1", duration=None)
-    found = from_store("")
+    found = from_store(Reading())
     assert 1 == len(found.requests)
-    assert found.notes == ("2 jobs of the store have no length and are passed over: gone1, unknown1",)
+    assert [("gone1", "never_ran"), ("unknown1", "not_over")] == [(each.job_id, each.why) for each in found.left]
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_stored_job_that_was_not_done_ends_by_itself_after_what_it_took() -> None:
+    """A person cancelled it after two hours, and nobody would have waited longer for it elsewhere."""
+    with wiring.store().writing() as tx:
+        [row] = tx.jobs()
+        tx.set_job(row.id, state=JobState.CANCELLED)
+    [request] = from_store(Reading()).requests
+    assert (True, timedelta(hours=2)) == (request.failed, request.length)
 
 
 @pytest.mark.usefixtures("folder")
 def test_a_history_is_moved_by_whole_weeks() -> None:
     """The weekday stays, and the deadline goes along."""
-    before, after = (from_store(to).requests[0] for to in ("", "2022-05-01"))
+    before, after = (from_store(Reading(shift_to=to)).requests[0] for to in ("", "2022-05-01"))
     assert 0 == (after.submitted - before.submitted) % timedelta(weeks=1) / timedelta(hours=1)
     assert (2022, 5) == (after.submitted.year, after.submitted.month)
     assert before.deadline - before.submitted == after.deadline - after.submitted
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_slack_is_of_stored_jobs_that_stated_none_and_a_least_saving_of_all() -> None:
+    """So the settings in force then can be tuned; without them each job is as it was."""
+    add_waiting("stated1", duration="3h", deadline="40h", min_saving=3)
+    as_it_was = {each.job_id: each for each in from_store(Reading()).requests}
+    found = {each.job_id: each for each in from_store(Reading(slack=timedelta(hours=5), min_saving_pct=7)).requests}
+    free, stated = found["h7k2wxyz"], found["stated1"]
+    assert T0 + timedelta(hours=10 + 5) == free.deadline
+    assert as_it_was["stated1"].deadline == stated.deadline
+    assert [3, 7, 7] == [as_it_was["stated1"].min_saving_pct, stated.min_saving_pct, free.min_saving_pct]
 
 
 @pytest.mark.usefixtures("folder")
@@ -74,17 +97,17 @@ def test_the_command_replays_the_store(capsys: pytest.CaptureFixture[str]) -> No
     """And prints what every policy would have made of it."""
     add_waiting("gone1", JobState.CANCELLED)
     assert main.run([*REPLAY, "--json"]) == 0
-    out, err = capsys.readouterr()
-    assert [1, 1] == [policy["completed"] for policy in json.loads(out)["policies"]]
-    assert "gone1" in err
+    made = json.loads(capsys.readouterr().out)
+    assert [(1, 1)] * 2 == [(policy["completed"], policy["never_ran"]) for policy in made["policies"]]
+    assert ["gone1"] == [each["job_id"] for each in made["left_out"]]
 
 
 @pytest.mark.parametrize(
     ("more", "named"),
     [
         (("--jobs", "trace.csv"), "one trace is needed"),
-        (("--slack", "6h"), "their own slack"),
-        (("--home", "france"), "their own slack"),
+        (("--restart", "6m"), "their own home"),
+        (("--home", "france"), "their own home"),
         (("--shift-to", "2022"), "can be replayed"),
     ],
 )

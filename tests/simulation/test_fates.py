@@ -74,3 +74,5 @@ def test_a_distribution_rises_to_the_whole(share: tuple[float, ...]) -> None:
     """One that falls, or ends before all is counted, is refused."""
     with pytest.raises(InvalidInput, match="rises from 0 to 100 %"):
         Power(share=share, power_w=tuple(100.0 for _ in share))
+    with pytest.raises(InvalidInput, match="rises from 0 to 100 %"):
+        Power(share=(0.5, 1.0), power_w=(200.0, 100.0))

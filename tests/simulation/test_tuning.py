@@ -49,7 +49,20 @@ def test_what_breaks_a_limit_is_told_with_its_figure() -> None:
     assert ["mean_wait<6h (it is 8)"] == broken(LEAN, [parse_limit("mean_wait<6h"), parse_limit("misses=0")])
 
 
-@pytest.mark.parametrize("text", ["mean_wait", "mean_wait>6h", "mean_wait<6", "misses<few", "", "misses==0"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mean_wait",
+        "mean_wait>6h",
+        "mean_wait<6",
+        "misses<few",
+        "",
+        "misses==0",
+        "misses=nan",
+        "misses<inf",
+        "misses<-1",
+    ],
+)
 def test_what_is_no_limit_is_refused(text: str) -> None:
     """With an example."""
     with pytest.raises(InvalidInput):
