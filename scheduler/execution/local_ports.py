@@ -39,6 +39,11 @@ class Ports:
         return self.base + 2
 
     @property
+    def client(self) -> int:
+        """Where Ray Client is served."""
+        return self.base + 6
+
+    @property
     def all(self) -> list[int]:
         """Every port that the cluster may use."""
         return [self.base + n for n in (*range(_FIXED), *range(_WORKERS[0], _WORKERS[1] + 1))]
