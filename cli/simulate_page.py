@@ -1,81 +1,96 @@
-"""The figures of a replay's page: sums by zone, class of job and time, of what each policy did under each setting."""
+"""What a replay's page and table say: the figures of all settings, and what they were replayed with."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Final, cast
 
-import numpy as np
-
+from cli.console import SCHEMA
 from cli.schema import VERSION
-from cli.simulate_case import Case
-from cli.simulate_sweep import BASELINE, Seen
-from scheduler.problem.surface import Floats, Ints
-from scheduler.reporting.simulation_figures import ClassFigures, PolicyFigures, SettingFigures, Simulation
-from scheduler.simulation.bound import bound_kg
-from scheduler.simulation.parts import Parts, parts_of
-from scheduler.simulation.results import Outcome, Replayed
-from scheduler.simulation.run import Flags
-from scheduler.simulation.table import US, US_PER_H
+from cli.simulate_case import Asked
+from cli.simulate_sweep import BASELINE, STATIC, Seen
+from scheduler.reporting.simulation_choices import Choice, choices, cost, delay, front, most_saved
+from scheduler.reporting.simulation_figures import Simulation
 
-STATIC: Final = "lowest-carbon-region"
-"""The baseline that only chooses a region: always beside, so that nobody takes that for the merit of waiting."""
-_WIDTHS: Final = ((1, "1 GPU"), (8, "2 to 8 GPUs"), (64, "9 to 64 GPUs"), (None, "over 64 GPUs"))
-_LENGTHS_H: Final = ((1.0, "under 1 h"), (8.0, "1 to 8 h"), (None, "over 8 h"))
-_MOMENTS: Final = 160
-"""Points of a line over time: more are thinner than a pixel."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Jobs:
-    """What holds for the jobs of a case under every policy.
-
-    Args:
-        gpus: of each; submitted_us, length_us: of each. [us]
-        common: which are compared; classes: the name of each one's class.
-        edges_us: the ends of what a line over time says, from the first submission to the last end. [us]
-    """
-
-    case: Case
-    gpus: Ints
-    submitted_us: Ints
-    length_us: Ints
-    common: Flags
-    classes: Sequence[str]
-    edges_us: Ints
+_OUTCOME: Final = (
+    "policy", "completed", "failed", "missed_deadlines", "late_at_admission", "saving_pct", "saving_operational_pct",
+    "kept_pct", "mean_wait_h", "mean_start_delay_h", "suspends", "solves", "gpu_hours", "wall_s",
+)  # fmt: skip
 
 
 def simulation_of(
-    seen: Sequence[Seen], *, trace: str, now: datetime, sha256: str, notes: Sequence[str] = ()
+    seen: Sequence[Seen], *, trace: str, now: datetime, sha256: str, asked: Asked, notes: Sequence[str] = ()
 ) -> Simulation:
     """The figures of all settings.
 
     Args:
         seen: what each came to.
         trace: what was replayed; now: the moment; sha256: of the result.
+        asked: the options, before any is varied.
         notes: what else a reader must know.
     """
-    first = seen[0]
-    world = first.case.world
-    window = cast("Mapping[str, str | None]", first.document["window"])
-    start = datetime.fromisoformat(str(window["start"]))
-    end = datetime.fromisoformat(window["end"]) if window["end"] else start
+    world = seen[0].case.world
+    windows = [cast("Mapping[str, str | None]", each.document["window"]) for each in seen]
+    starts = [datetime.fromisoformat(str(window["start"])) for window in windows]
+    ends = [datetime.fromisoformat(window["end"]) for window in windows if window["end"]]
     return Simulation(
         trace=trace,
         made_at=now,
         version=VERSION,
-        basis=str(world.table.basis),
-        start=start,
-        end=end,
-        clusters=tuple((c.name, c.zone, c.gpus, c.simulated) for c in world.clusters),
+        basis=world.table.basis,
+        start=min(starts),
+        end=max(ends, default=min(starts)),
+        clusters=tuple((c.name, c.zone, c.gpus, c.price_gpu_h, c.simulated) for c in world.clusters),
+        options=tuple(options_of(asked, [name for name, _ in seen[0].figures.varied]).items()),
         baseline=BASELINE,
         static=STATIC,
-        notes=tuple(dict.fromkeys([*(note for each in seen for note in (*each.case.notes, *_left(each))), *notes])),
+        notes=tuple(dict.fromkeys([*(note for each in seen for note in each.case.notes), *notes])),
         sha256=sha256,
-        settings=tuple(_setting(each) for each in seen),
+        settings=tuple(each.figures for each in seen),
     )
+
+
+def options_of(asked: Asked, varied: Sequence[str]) -> dict[str, str]:
+    """The options of a replay that no setting varies, as the command line has them."""
+    plain = {name: value for name, value in asdict(asked).items() if name not in ("jobs", "clusters")}
+    given = {name: value for name, value in plain.items() if value is not None and value is not False and value != ""}
+    said = {name.replace("_", "-"): "yes" if value is True else value for name, value in given.items()}
+    told = {name: value.name if hasattr(value, "name") else str(value) for name, value in said.items()}
+    return {name: value for name, value in told.items() if name not in varied}
+
+
+def choices_json(made: Simulation) -> list[dict[str, object]]:
+    """What there is to choose from, draws together, for machines."""
+    found = choices(made)
+    slow, dear, chosen = front(found, delay), front(found, cost), most_saved(found)
+    return [_choice(each, slow=each in slow, dear=each in dear, most=each == chosen) for each in found]
+
+
+def _choice(each: Choice, *, slow: bool, dear: bool, most: bool) -> dict[str, object]:
+    """One choice: means over what was drawn, with its ends."""
+    return {
+        "policy": each.policy,
+        "chosen": each.chosen,
+        "circumstances": each.circumstances,
+        "draws": len(each.draws),
+        "total_kg": each.kg,
+        "bound_kg": each.bound_kg,
+        "saving_pct": _ends(each.savings_pct),
+        "beyond_region_pct": _ends(each.beyond_pct),
+        "mean_wait_h": each.wait_h,
+        "missed_deadlines": each.missed,
+        "cost": each.cost,
+        "on_delay_front": slow,
+        "on_cost_front": dear,
+        "most_saved": most,
+    }
+
+
+def _ends(values: Sequence[float]) -> dict[str, float] | None:
+    """Mean, least and most of what was drawn; None of nothing."""
+    return {"mean": sum(values) / len(values), "low": min(values), "high": max(values)} if values else None
 
 
 def rows_of(seen: Sequence[Seen], made: Simulation) -> list[dict[str, object]]:
@@ -84,126 +99,22 @@ def rows_of(seen: Sequence[Seen], made: Simulation) -> list[dict[str, object]]:
     for each, setting in zip(seen, made.settings, strict=True):
         figures = {policy.name: policy for policy in setting.policies}
         for outcome in each.made.outcomes:
-            plain = {name: getattr(outcome, name) for name in _FIGURES}
+            plain = {name: getattr(outcome, name) for name in _OUTCOME}
             lines = {f"{line}_kg": kg for line, kg in outcome.emissions.as_dict().items()}
             mine = figures[outcome.policy]
             beside = {
-                "cost": mine.cost, "utilisation_pct": mine.utilisation_pct, "bound_kg": setting.bound_kg,
-                "compared": setting.compared, "left_out": setting.left_out, "forecasts": setting.forecasts,
-            }  # fmt: skip
-            rows.append({**each.setting, **plain, **lines, **beside, "sha256": made.sha256})
+                "cost": mine.cost,
+                "utilisation_pct": mine.utilisation_pct,
+                "bound_kg": setting.bound_kg,
+                "asked_for": outcome.policy not in each.beside,
+                "jobs": setting.jobs + sum(setting.left_out.values()),
+                "compared": setting.compared,
+                "left_out": sum(setting.left_out.values()),
+                "forecasts": setting.forecasts,
+            }
+            zones = {f"{zone}_zone_kg": kg for zone, kg in mine.zones.items()}
+            use = {f"{name}_utilisation_pct": one.utilisation_pct for name, one in mine.clusters.items()}
+            found = {**plain, **lines, **beside, **zones, **use, "sha256": made.sha256}
+            # what varies comes first, and stays as it was written
+            rows.append({"schema": SCHEMA, **each.setting, **found, **each.setting})
     return rows
-
-
-_FIGURES: Final = (
-    "policy", "completed", "missed_deadlines", "late_at_admission", "saving_pct", "saving_operational_pct", "kept_pct",
-    "mean_wait_h", "mean_start_delay_h", "suspends", "gpu_hours", "wall_s",
-)  # fmt: skip
-
-
-def _left(seen: Seen) -> list[str]:
-    """The jobs that were left out, by reason."""
-    counts: dict[str, int] = {}
-    for each in seen.case.left:
-        counts[each.why] = counts.get(each.why, 0) + 1
-    return [f"{count:,} jobs left out for every policy: {why.replace('_', ' ')}" for why, count in counts.items()]
-
-
-def _setting(seen: Seen) -> SettingFigures:
-    """All policies under one setting."""
-    jobs = _jobs(seen)
-    by_name = {outcome.policy: outcome for outcome in seen.made.outcomes}
-    table = seen.case.world.table
-    middles = (jobs.edges_us[:-1] + jobs.edges_us[1:]) // 2
-    return SettingFigures(
-        name=", ".join(f"{name} {value}" for name, value in seen.setting.items()),
-        compared=seen.made.compared,
-        left_out=len(seen.case.left),
-        bound_kg=bound_kg(seen.case.world, seen.case.requests, seen.made.common),
-        forecasts=seen.case.told.name,
-        policies=tuple(_policy(jobs, by_name[name], one) for name, one in seen.replayed.items()),
-        moments=tuple(table.moment(int(at)) for at in middles),
-    )
-
-
-def _jobs(seen: Seen) -> _Jobs:
-    """The jobs of a case as arrays."""
-    requests, table = seen.case.requests, seen.case.world.table
-    submitted_us = np.array([table.us(request.submitted) for request in requests], dtype=np.int64)
-    last_us = max(int(one.finish_us.max()) for one in seen.replayed.values())
-    return _Jobs(
-        case=seen.case,
-        gpus=np.array([request.gpus for request in requests]),
-        submitted_us=submitted_us,
-        length_us=np.array([request.length // US for request in requests], dtype=np.int64),
-        common=seen.made.common,
-        classes=[_class(request.gpus, request.length / US / US_PER_H) for request in requests],
-        edges_us=np.linspace(submitted_us.min(), last_us, _MOMENTS + 1).astype(np.int64),
-    )
-
-
-def _class(gpus: int, length_h: float) -> str:
-    """The class of a job by its width and length."""
-    width = next(name for most, name in _WIDTHS if most is None or gpus <= most)
-    length = next(name for under_h, name in _LENGTHS_H if under_h is None or length_h < under_h)
-    return f"{width}, {length}"
-
-
-def _policy(jobs: _Jobs, outcome: Outcome, one: Replayed) -> PolicyFigures:
-    """One policy's figures."""
-    world = jobs.case.world
-    parts = parts_of(world, jobs.case.requests, one.spans)
-    mine = jobs.common[parts.job]
-    zone_kg = np.bincount(world.zone[parts.row[mine]], weights=parts.kg[mine], minlength=len(world.table.zones))
-    span_h = (jobs.edges_us[-1] - jobs.edges_us[0]) / US_PER_H
-    there_gpu_h = span_h * sum(cluster.gpus for cluster in world.clusters)
-    return PolicyFigures(
-        name=outcome.policy,
-        kg=outcome.emissions.total,
-        saving_pct=outcome.saving_pct,
-        saving_operational_pct=outcome.saving_operational_pct,
-        kept_pct=outcome.kept_pct,
-        wait_h=outcome.mean_wait_h,
-        start_delay_h=outcome.mean_start_delay_h,
-        cost=_cost(jobs, parts, mine),
-        missed=outcome.missed_deadlines,
-        late=outcome.late_at_admission,
-        suspends=outcome.suspends,
-        gpu_hours=outcome.gpu_hours,
-        utilisation_pct=100 * float(parts.gpu_h.sum()) / there_gpu_h,
-        zones={zone: float(kg) for zone, kg in zip(world.table.zones, zone_kg, strict=True)},
-        classes=_classes(jobs, one),
-        waiting=tuple(_waiting(jobs, one).tolist()),
-    )
-
-
-def _cost(jobs: _Jobs, parts: Parts, mine: Flags) -> float | None:
-    """GPU-hours at the prices of their clusters; None where one that was used states none."""
-    prices = [cluster.price_gpu_h for cluster in jobs.case.world.clusters]
-    used = set(parts.row[mine].tolist())
-    if any(prices[row] is None for row in used):
-        return None
-    by_row = np.array([price or 0.0 for price in prices])
-    return float((parts.gpu_h[mine] * by_row[parts.row[mine]]).sum())
-
-
-def _classes(jobs: _Jobs, one: Replayed) -> dict[str, ClassFigures]:
-    """The compared jobs by class, narrow and short ones first."""
-    wait_us, names = one.finish_us - jobs.submitted_us - jobs.length_us, np.array(jobs.classes)
-    kg, found = one.bill.total_kg, {}
-    for width in (name for _, name in _WIDTHS):
-        for length in (name for _, name in _LENGTHS_H):
-            mine = jobs.common & (names == f"{width}, {length}")
-            if mine.any():
-                found[f"{width}, {length}"] = ClassFigures(
-                    jobs=int(mine.sum()), kg=float(kg[mine].sum()), wait_h=float(wait_us[mine].mean()) / US_PER_H
-                )
-    return found
-
-
-def _waiting(jobs: _Jobs, one: Replayed) -> Floats:
-    """GPUs of jobs that were submitted and had not begun, means between the edges."""
-    waited = np.array(
-        [(jobs.gpus * (one.start_us.clip(max=at) - jobs.submitted_us.clip(max=at))).sum() for at in jobs.edges_us]
-    )
-    return np.asarray(np.diff(waited) / np.diff(jobs.edges_us))

@@ -10,13 +10,19 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from cli.simulate_case import SETTINGS, Asked, Case, policies_named
+from cli.simulate_figures import figures_of
 from cli.simulate_output import as_document
 from cli.simulate_resume import Kept
-from cli.simulate_run import Cases, run_all, tasks_of
+from cli.simulate_run import Cases, Machines, Task, run_all, tasks_of
 from scheduler.domain.errors import InvalidInput, UnknownName
+from scheduler.ports import Policy
+from scheduler.reporting.simulation_figures import SettingFigures
+from scheduler.simulation.forecasts import Perfect
 from scheduler.simulation.results import Comparison, Replayed, compare
 
 BASELINE: Final = "run-now"
+STATIC: Final = "lowest-carbon-region"
+"""The baseline that only chooses a region: always beside, so that nobody takes that for the merit of waiting."""
 _MOST: Final = 1000
 """Settings at once; more than these nobody looks at."""
 Setting = Mapping[str, str]
@@ -24,12 +30,18 @@ Setting = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What one setting came to, for whoever looks closer than its document."""
+    """What one setting came to, for whoever looks closer than its document.
+
+    Args:
+        beside: policies that were replayed and not asked for.
+    """
 
     setting: Setting
     case: Case
     replayed: Mapping[str, Replayed]
     made: Comparison
+    figures: SettingFigures
+    beside: tuple[str, ...]
     document: Mapping[str, object]
 
 
@@ -64,49 +76,61 @@ def swept(
     settings: Sequence[tuple[Setting, Asked]],
     names: Sequence[str],
     *,
-    workers: int,
+    machines: Machines,
     tell: Callable[[str], None],
     kept: Kept | None = None,
-    beside: Sequence[str] = (),
     look: Callable[[Seen], None] = lambda _seen: None,
 ) -> dict[str, object]:
     """The document of all settings: that of the only one, or a list of them.
 
     Args:
         settings: with the options that each comes to.
-        names: of the policies; the baseline is replayed beside them.
-        workers: processes at most.
+        names: of the policies; the baseline, and the one that only chooses a region, are replayed beside them.
+        machines: that may make replays.
         tell: says what a reader must know.
         kept: replays that were finished before; None for none.
-        beside: policies that are replayed too, for whoever looks; look: is shown what each setting came to.
+        look: is shown what each setting came to.
     """
-    cases, chosen = Cases(), policies_named([BASELINE, *names, *beside])
-    tasks = [task for _, asked in settings for task in tasks_of(asked, cases.of(asked), chosen)]
+    cases, chosen = Cases(), policies_named([BASELINE, *names, STATIC])
+    beside = tuple(name for name in (BASELINE, STATIC) if name not in names)
+    tasks = [task for _, asked in settings for task in _tasks(asked, cases.of(asked), chosen, beside)]
     for note in dict.fromkeys(note for _, asked in settings for note in cases.of(asked).notes):
         tell(f"note: {note}")
-    done = run_all(cases, tasks, workers, kept)
+    done = run_all(cases, tasks, machines, kept)
     documents = []
     for setting, asked in settings:
         case = cases.of(asked)
-        mine = {task: found for task, found in done.items() if task.asked == asked}
-        told_perfectly = {task.policy: found for task, found in mine.items() if task.perfect}
-        replayed = {task.policy: found for task, found in mine.items() if task.perfect is (case.told.name == "perfect")}
-        perfect = {name: told_perfectly.get(name, found) for name, found in replayed.items()}
-        made = compare(case.world.table, case.requests, replayed, perfect, BASELINE)
-        one = as_document(
-            made,
-            names,
-            world=case.world,
-            requests=case.requests,
-            left=case.left,
-            forecasts=case.told.name,
-            asked_for=asked,
+        replayed, made = _compared(case, {task: one for task, one in done.items() if task.asked == asked}, beside)
+        figures = figures_of(setting, case, replayed, made)
+        one = as_document(made, names, beside, case=case, figures=figures, asked_for=asked)
+        documents.append({"setting": dict(setting), **one, "notes": list(case.notes)})
+        look(
+            Seen(setting=setting, case=case, replayed=replayed, made=made, figures=figures, beside=beside, document=one)
         )
-        documents.append({"setting": dict(setting), **one})
-        look(Seen(setting=setting, case=case, replayed=replayed, made=made, document=one))
     whole = documents[0] if len(documents) == 1 and not settings[0][0] else {"sweep": documents}
     whole.pop("setting", None)
     return {**whole, "sha256": result_sha256(whole)}
+
+
+def _tasks(asked: Asked, case: Case, policies: Mapping[str, Policy], beside: Sequence[str]) -> list[Task]:
+    """What is to be replayed; what is only beside is not replayed with perfect forecasts too."""
+    perfect = case.told.name == Perfect.name
+    return [task for task in tasks_of(asked, case, policies) if task.perfect is perfect or task.policy not in beside]
+
+
+def _compared(
+    case: Case, done: Mapping[Task, Replayed], beside: Sequence[str]
+) -> tuple[dict[str, Replayed], Comparison]:
+    """The replays of one setting and how they compare; what keeps its saving is known where perfect ones are there."""
+    perfectly = case.told.name == Perfect.name
+    told_perfectly = {task.policy: one for task, one in done.items() if task.perfect}
+    replayed = {task.policy: one for task, one in done.items() if task.perfect is perfectly}
+    perfect = {name: told_perfectly.get(name, one) for name, one in replayed.items()}
+    made = compare(case.world.table, case.requests, replayed, perfect, BASELINE)
+    outcomes = tuple(
+        replace(each, kept_pct=None) if each.policy in beside and not perfectly else each for each in made.outcomes
+    )
+    return replayed, replace(made, outcomes=outcomes)
 
 
 def result_sha256(document: Mapping[str, object]) -> str:
@@ -115,9 +139,9 @@ def result_sha256(document: Mapping[str, object]) -> str:
 
 
 def _timeless(value: object) -> object:
-    """Plain data without the times that a replay took."""
+    """Plain data without the times that a replay took, and without what is only said of it."""
     if isinstance(value, dict):
-        return {name: _timeless(each) for name, each in value.items() if name != "wall_s"}
+        return {name: _timeless(each) for name, each in value.items() if name not in ("wall_s", "notes")}
     return [_timeless(each) for each in value] if isinstance(value, list | tuple) else value
 
 
@@ -126,6 +150,9 @@ def _with(asked: Asked, varied: Mapping[str, str]) -> Asked:
     seed = varied.get("seed", str(asked.seed))
     if not seed.isdigit():
         raise InvalidInput(f"the seed {seed!r} is no whole number", hint="write seed=0,1,2")
+    together = varied.get("together", str(int(asked.together)))
+    if together not in ("0", "1"):
+        raise InvalidInput(f"together={together} is neither 0 nor 1", hint="write together=0,1")
     return replace(
         asked,
         seed=int(seed),
@@ -137,6 +164,7 @@ def _with(asked: Asked, varied: Mapping[str, str]) -> Asked:
         shift_to=varied.get("shift_to", asked.shift_to),
         min_saving=varied.get("min_saving", asked.min_saving),
         replan=varied.get("replan", asked.replan),
+        together=together == "1",
         horizon=varied.get("horizon", asked.horizon),
         duration_error=varied.get("duration_error", asked.duration_error),
         failures=varied.get("failures", asked.failures),

@@ -37,10 +37,14 @@ class Bar:
     tone: str = ACCENT
 
 
-def bars(width_px: int, parts: Sequence[Bar], unit: str) -> Spec:
-    """Bars under each other on one axis, in the order given."""
+def bars(width_px: int, parts: Sequence[Bar], unit: str, *, room_px: int | None = None) -> Spec:
+    """Bars under each other on one axis, in the order given; with room for their names where the usual is too little.
+
+    Args:
+        room_px: for the names; None for the usual. [px]
+    """
     rows = [_row(each, n) for n, each in enumerate(parts)]
-    place = {"field": "name", "type": "nominal", "sort": None, "axis": _names(width_px)}
+    place = {"field": "name", "type": "nominal", "sort": None, "axis": _names(width_px, room_px)}
     along = {"type": "quantitative", "axis": _figures(width_px, unit), "scale": _scale(width_px, parts)}
     tone = {"field": "tone", "type": "nominal", "scale": None, "legend": None}
     layer: list[Spec] = [
@@ -86,12 +90,13 @@ def _ranges(place: Spec, along: Spec) -> Spec:
     }
 
 
-def _names(width_px: int) -> Spec:
+def _names(width_px: int, room_px: int | None) -> Spec:
     """The axis of the names."""
-    room_px = _LABEL_PX[is_phone(width_px)]
+    font_px = FONT_PX - 2 if room_px and is_phone(width_px) else FONT_PX
+    room_px = room_px or _LABEL_PX[is_phone(width_px)]
     return {
         "title": None, "grid": False, "labelColor": INK, "labelLimit": room_px - 8, "minExtent": room_px,
-        "maxExtent": room_px, "labelAlign": "left", "labelPadding": room_px, "labelFontSize": FONT_PX,
+        "maxExtent": room_px, "labelAlign": "left", "labelPadding": room_px, "labelFontSize": font_px,
     }  # fmt: skip
 
 

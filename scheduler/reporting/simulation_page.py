@@ -8,35 +8,20 @@ from typing import Final
 
 from scheduler.reporting.charts import Figure
 from scheduler.reporting.html_page import PAGES
-from scheduler.reporting.html_statements import Statement
-from scheduler.reporting.language import ENGLISH
-from scheduler.reporting.simulation_figures import Point, PolicyFigures, SettingFigures, Simulation, front, points
-from scheduler.reporting.simulation_page_charts import against_cost, against_delay, by_class, by_zone, queue
-from scheduler.reporting.tables import Table, table
+from scheduler.reporting.language import ENGLISH, Language
+from scheduler.reporting.naming import basis_name
+from scheduler.reporting.simulation_choices import DRAWN, Choice, alike, choices, delay, front, most_saved
+from scheduler.reporting.simulation_figures import SettingFigures, Simulation
+from scheduler.reporting.simulation_page_charts import against_cost, against_delay
+from scheduler.reporting.simulation_part_charts import by_class, by_zone, queue
+from scheduler.reporting.simulation_statements import beyond_statement, bound_line, most_statement, side_by_side
+from scheduler.reporting.simulation_tables import clusters, emitted, options, served, used
+from scheduler.reporting.tables import Table
 
 _MOST_PARTS: Final = 3
 """Settings that are shown closer; the tables hold all."""
-_NOTES: Final = (
-    "Every figure is modelled: the jobs were not run. Durations are those of the trace, intensities those observed.",
-    (
-        "Savings are counted from run-now, where a job starts at home as soon as its GPUs are free, as ratios of sums "
-        "over the jobs that every policy completed with every hour priced."
-    ),
-    (
-        "lowest-carbon-region is always beside: it starts at once where the forecast is lowest, and what a policy "
-        "saves beyond it is what waiting and suspending are worth."
-    ),
-    (
-        "kept is the share of the saving with perfect forecasts that is left with the forecasts there were; a dash "
-        "where there is hardly anything to keep."
-    ),
-    (
-        "The bound is what no placement of these jobs that keeps every deadline emits less than: each job alone, on "
-        "its cheapest hours and clusters, stopped and moved for free. A policy that misses deadlines may go below it."
-    ),
-    "The cost is GPU-hours at price_gpu_h of the cluster files; a dash where a cluster that was used states none.",
-    "Utilisation is GPU-hours occupied or held of those that there were, from the first submission to the last end.",
-)
+_STRIPS: Final = 4
+"""Policies whose queue and use are shown under one setting; the JSON holds all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,133 +31,132 @@ class Part:
     title: str
     said: str
     figures: tuple[Figure, ...]
+    use: Table
 
 
-def simulation_html(made: Simulation) -> str:
-    """The page of a replay."""
-    found = points(made)
-    best = front(found)
-    cost = against_cost(found)
+def simulation_html(made: Simulation, lang: Language = ENGLISH) -> str:
+    """The page of a replay.
+
+    Args:
+        made: what is shown.
+        lang: its language.
+    """
+    found = choices(made)
+    best, chosen = front(found, delay), most_saved(found)
+    cost = against_cost(made, found, lang)
     return PAGES.get_template("simulation.html").render(
-        t=ENGLISH,
+        t=lang,
         made=made,
-        best=_best(made, best),
-        static=_static(made),
-        overview=[against_delay(found), *([cost] if cost else [])],
-        everything=_everything(found, best),
-        service=_service(found),
-        parts=[_part(made, setting, best) for setting in _shown(made, best)],
-        notes=[*_NOTES, *made.notes],
-        clusters=_clusters(made),
+        basis=basis_name(made.basis, lang),
+        jobs=_jobs(made, lang),
+        warning=_warning(made, lang),
+        most=most_statement(made, found, chosen, lang),
+        beyond=beyond_statement(made, chosen, lang),
+        choice=side_by_side(made, found, chosen, lang),
+        bound=bound_line(chosen, lang) if chosen else "",
+        overview=[against_delay(made, found, lang), *([cost] if cost else [])],
+        emitted=emitted(made, best, lang),
+        served=served(made, lang),
+        parts=[_part(made, setting, chosen, lang) for setting in _shown(made, best, chosen)],
+        notes=[*_left(made, lang), *(lang.quoted(note) for note in made.notes)],
+        clusters=clusters(made, lang),
+        options=options(made, lang),
     )
 
 
-def _best(made: Simulation, best: Sequence[Point]) -> Statement:
-    """The policy that saves the most."""
-    if not best:
-        return Statement(kind="Most saved", headline="nothing was compared")
-    setting, each = best[-1]
-    where = f" with {setting}" if setting else ""
-    return Statement(
-        kind=f"Most saved: {each.name}{where}",
-        headline=f"{ENGLISH.number(each.saving_pct or 0.0)}",
-        unit="% of run-now",
-        lines=(
-            f"{ENGLISH.kg(each.kg)}; {_text(each.saving_operational_pct)} % of electricity alone.",
-            _delay(each),
-            f"No placement that keeps every deadline emits less than {ENGLISH.kg(_of(made, setting).bound_kg)}.",
-        ),
+def _jobs(made: Simulation, lang: Language) -> str:
+    """How much was replayed."""
+    gpus = sum(each[2] for each in made.clusters)
+    return lang(
+        "{jobs} on {clusters} with {gpus} GPUs; forecasts: {forecasts}.",
+        jobs=lang.plural("{count} job", "{count} jobs", made.settings[0].jobs),
+        clusters=lang.plural("{count} cluster", "{count} clusters", len(made.clusters)),
+        gpus=lang.whole(gpus),
+        forecasts=", ".join(dict.fromkeys(each.forecasts for each in made.settings)),
     )
 
 
-def _static(made: Simulation) -> Statement:
-    """The baseline that only chooses a region, under the first setting."""
-    each = next((each for each in made.settings[0].policies if each.name == made.static), None)
-    if each is None:
-        return Statement(kind=made.static, headline="it was not replayed")
-    return Statement(
-        kind=f"Choosing a region alone: {each.name}",
-        headline=f"{_text(each.saving_pct)}",
-        unit="% of run-now",
-        lines=(f"{ENGLISH.kg(each.kg)}, starting at once.", _delay(each)),
+def _warning(made: Simulation, lang: Language) -> str:
+    """That figures are not of all jobs, of the setting in which they are of the fewest; empty where they are of all."""
+    fewest = min(made.settings, key=lambda setting: setting.compared / setting.jobs)
+    jobs = fewest.jobs + sum(fewest.left_out.values())
+    if fewest.compared == jobs:
+        return ""
+    return lang(
+        "Only {compared} of the {jobs} jobs of the trace are compared: what follows says nothing of the others, which "
+        "are counted at the end.",
+        compared=lang.whole(fewest.compared),
+        jobs=lang.whole(jobs),
     )
 
 
-def _delay(each: PolicyFigures) -> str:
-    """What users pay in waiting."""
-    missed = ENGLISH.plural("{count} deadline missed", "{count} deadlines missed", each.missed)
-    return f"A job waits {_text(each.wait_h)} h on average; {missed}."
+def _shown(made: Simulation, best: Sequence[Choice], chosen: Choice | None) -> list[SettingFigures]:
+    """The settings to be shown closer, of each its first draw: that of the choice, then others that come to others."""
+    if chosen is None:
+        return [made.settings[0]]
+    shown = [chosen]
+    for each in reversed(best):
+        new = each.settings[0].varied not in [one.settings[0].varied for one in shown]
+        if new and not any(alike(each, one) for one in shown) and each.policy == chosen.policy:
+            shown.append(each)
+    return [each.settings[0] for each in shown[:_MOST_PARTS]]
 
 
-def _of(made: Simulation, name: str) -> SettingFigures:
-    """The setting of that name."""
-    return next(setting for setting in made.settings if setting.name == name)
-
-
-def _shown(made: Simulation, best: Sequence[Point]) -> list[SettingFigures]:
-    """The settings to be shown closer: those that save most, first."""
-    names = list(dict.fromkeys([name for name, _ in reversed(best)])) or [made.settings[0].name]
-    return [_of(made, name) for name in names[:_MOST_PARTS]]
-
-
-def _part(made: Simulation, setting: SettingFigures, best: Sequence[Point]) -> Part:
-    """One setting, with the class of jobs that its best policy serves."""
-    others = [each for each in setting.policies if each.name != made.baseline]
+def _part(made: Simulation, setting: SettingFigures, chosen: Choice | None, lang: Language) -> Part:
+    """One setting, with the classes of jobs that its best policy serves."""
     baseline = next(each for each in setting.policies if each.name == made.baseline)
-    chosen = max(others or [baseline], key=lambda each: each.saving_pct or float("-inf"))
-    classes = (by_class(setting, chosen, baseline),) if baseline.classes else ()
-    names = [made.baseline, chosen.name, made.static, *(each.name for _, each in best)]
+    others = [each for each in setting.policies if each.name != made.baseline] or [baseline]
+    mine = next((each for each in others if chosen is not None and each.name == chosen.policy), None)
+    policy = mine or max(others, key=lambda each: each.saving_pct or float("-inf"))
+    names = list(dict.fromkeys([made.baseline, made.static, policy.name, *(each.name for each in others)]))[:_STRIPS]
     return Part(
-        title=f"With {setting.name}" if setting.name else "Where, for whom, and how long",
-        said=(
-            f"{ENGLISH.whole(setting.compared)} jobs compared, {ENGLISH.whole(setting.left_out)} left out for every "
-            f"policy; forecasts: {setting.forecasts}; at least {ENGLISH.kg(setting.bound_kg)} whatever is done."
+        title=lang("With {setting}", setting=setting.name) if setting.varied else lang("Where, for whom, and how long"),
+        said=_said(setting, lang),
+        figures=(
+            by_zone(setting, lang),
+            *((by_class(setting, policy, baseline, lang),) if baseline.classes else ()),
+            queue(setting, names, lang),
         ),
-        figures=(by_zone(setting), *classes, queue(setting, list(dict.fromkeys(names)))),
+        use=used(made, setting, names, lang),
     )
 
 
-def _everything(found: Sequence[Point], best: Sequence[Point]) -> Table:
-    """What each emits and costs."""
-    several = any(setting for setting, _ in found)
-    shown = [
-        (
-            each.name, *([setting] if several else []), "yes" if (setting, each) in best else "",
-            ENGLISH.number(each.kg, 4), _text(each.saving_pct), _text(each.saving_operational_pct),
-            _text(each.kept_pct), _text(each.cost, 4), ENGLISH.whole(each.gpu_hours),
-        )
-        for setting, each in found
-    ]  # fmt: skip
-    words = ["policy", *(["setting"] if several else []), "on the front"]
-    heads = ["kg CO2e", "saved [%]", "of electricity [%]", "kept [%]", "cost", "GPU-h"]
-    return table("Emissions and cost", words, heads, shown)
+def _said(setting: SettingFigures, lang: Language) -> str:
+    """What is summed of a setting, and what nothing goes below there."""
+    said = lang(
+        "{compared} compared of {jobs} replayed; forecasts: {forecasts}; no placement that keeps every deadline emits "
+        "less than {bound}.",
+        compared=lang.plural("{count} job", "{count} jobs", setting.compared),
+        jobs=lang.whole(setting.jobs),
+        forecasts=setting.forecasts,
+        bound=lang.kg(setting.bound_kg),
+    )
+    drawn = ", ".join(f"{name} {value}" for name, value in setting.varied if name in DRAWN)
+    one = lang("One draw of several: {drawn}.", drawn=drawn)
+    return f"{said} {one}" if drawn else said
 
 
-def _service(found: Sequence[Point]) -> Table:
-    """What users pay in waiting, and how the clusters are used."""
-    several = any(setting for setting, _ in found)
-    shown = [
-        (
-            each.name, *([setting] if several else []), _text(each.wait_h), _text(each.start_delay_h),
-            ENGLISH.whole(each.missed), ENGLISH.whole(each.late), ENGLISH.whole(each.suspends),
-            _text(each.utilisation_pct),
-        )
-        for setting, each in found
-    ]  # fmt: skip
-    words = ["policy", *(["setting"] if several else [])]
-    heads = ["wait [h]", "start delay [h]", "missed", "late at admission", "suspends", "utilisation [%]"]
-    return table("Waiting and use", words, heads, shown)
-
-
-def _clusters(made: Simulation) -> Table:
-    """What the jobs were replayed on."""
-    shown = [
-        (name, zone, "declared, not there" if simulated else "there", ENGLISH.whole(gpus))
-        for name, zone, gpus, simulated in made.clusters
-    ]
-    return table("Clusters", ["cluster", "zone", "hardware"], ["GPUs"], shown)
-
-
-def _text(value: float | None, digits: int = 3) -> str:
-    """A number, a dash where there is none."""
-    return "–" if value is None else ENGLISH.number(value, digits)
+def _left(made: Simulation, lang: Language) -> list[str]:
+    """The jobs that are in no sum, by why, the same under every policy."""
+    found = []
+    for setting in made.settings:
+        where = f"{setting.name}: " if setting.varied else ""
+        for why, count in setting.left_out.items():
+            reason = lang.word("left out", why.replace("_", " "))
+            found.append(
+                where
+                + lang.plural("{count} job left out for every policy: {reason}.",
+                              "{count} jobs left out for every policy: {reason}.", count, reason=reason)
+            )  # fmt: skip
+        if setting.compared < setting.jobs:
+            found.append(
+                where
+                + lang.plural(
+                    "{count} job replayed and in no sum: under some policy it is through behind the table, or takes "
+                    "hours without an intensity.",
+                    "{count} jobs replayed and in no sum: under some policy they are through behind the table, or take "
+                    "hours without an intensity.",
+                    setting.jobs - setting.compared,
+                )
+            )
+    return found

@@ -1,6 +1,6 @@
 """The pictures of docs/report.md, taken of a report: python -m tests.browser.screenshots REPORT.html.
 
-Of one in another language only its head is taken, in light.
+Of one in another language only its head is taken, in light; so it is of a replay's page, for docs/simulate.md.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ def main(report: Path) -> None:
             page = browser.new_page(color_scheme="dark" if scheme == "dark" else "light")
             page.goto(report.resolve().as_uri())
             page.set_viewport_size({"width": _WIDE["width"], "height": _WIDE["height"]})
+            if page.locator("body.compact").count():
+                _take(page, "simulate-page.png", "header", "figure svg.page")
+                break
             code = page.locator("html").get_attribute("lang")
             if code != "en":
                 _take(page, f"report-top-{code}.png", "header", ".statements")

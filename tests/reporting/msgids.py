@@ -22,7 +22,9 @@ from scheduler.records.statements import Cause
 from scheduler.reporting import boundary, disclosure, html_job, html_more, language
 from scheduler.reporting.groups import NONE, RESPECTS, TRANSFERS
 from scheduler.reporting.sensitivity import Group
+from scheduler.reporting.simulation_classes import LENGTHS_H, WIDTHS
 from scheduler.reporting.statements import Words
+from scheduler.simulation.screening import Why
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 Key = tuple[str, str | tuple[str, str]]
@@ -48,6 +50,8 @@ WORDS: Final[dict[str, tuple[str, ...]]] = {
     "effect": html_more._EFFECTS,
     "stage of life": tuple(boundary.COUNTED_WORDS.values()),
     "cause": get_args(Cause),
+    "class": (*(name for _, name in WIDTHS), *(name for _, name in LENGTHS_H)),
+    "left out": tuple(why.replace("_", " ") for why in get_args(Why)),
 }
 """The closed lists, by the context that tells equal words apart."""
 _PLAIN: Final = (
@@ -65,10 +69,10 @@ def msgids() -> frozenset[Key]:
 
 
 def _in_source() -> Iterator[Key]:
-    """Those that stand in a call; the page of a simulation is in English."""
+    """Those that stand in a call; what a simulation prints is in English, its page is not."""
     folders = ("scheduler/reporting", "scheduler/records", "scheduler/domain", "cli")
     for path in (path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))):
-        if path.name.startswith("simulat"):
+        if path.parent.name == "cli" and path.name.startswith("simulat"):
             continue
         with path.open("rb") as file:
             for _, found, _, context in extract("python", file, keywords=_PYTHON):
