@@ -8,6 +8,8 @@ from typing import Annotated, Final
 
 import typer
 
+from cli.replay_options import Executor
+
 _DEFAULT: Final = ("run-now", "carbon-aware")
 
 
@@ -33,8 +35,11 @@ def simulate(
         typer.Option(help="Policy to compare; repeat it; default run-now and carbon-aware.", show_default=False),
     ] = None,
     slack: Annotated[
-        str, typer.Option(metavar="H", help="Slack of jobs that state none: hours, or a duration such as 24h.")
-    ] = "0",
+        str,
+        typer.Option(
+            metavar="H", help="Slack of jobs that state none: hours, or a duration such as 24h.", show_default="0"
+        ),
+    ] = "",
     home: Annotated[
         str, typer.Option(metavar="NAME|hash", help="Home of jobs that state none; hash: by id, in proportion to GPUs.")
     ] = "hash",
@@ -50,8 +55,9 @@ def simulate(
         str, typer.Option(metavar="DURATION", help="From a resume to progress, for jobs that do not say.")
     ] = "0m",
     min_saving: Annotated[
-        str, typer.Option(metavar="PERCENT", help="Least saving worth a wait, a suspend or leaving home.")
-    ] = "0",
+        str,
+        typer.Option(metavar="PERCENT", help="Least saving worth a wait, a suspend or leaving home.", show_default="0"),
+    ] = "",
     since: Annotated[
         str | None, typer.Option(help="Jobs submitted from this ISO time on, after any shift.", show_default=False)
     ] = None,
@@ -71,6 +77,9 @@ def simulate(
         str,
         typer.Option(metavar="WHEN", help="Make plans again: never, issue (with each forecast), or each so often: 1h."),
     ] = "never",
+    together: Annotated[
+        bool, typer.Option("--together", help="Plan jobs that wait together then, as a scheduler does: slow.")
+    ] = False,
     horizon: Annotated[
         str,
         typer.Option(
@@ -102,6 +111,7 @@ def simulate(
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes at most; small replays take one.")] = os.cpu_count()
     or 1,
+    executor: Executor = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -116,7 +126,15 @@ def simulate(
     ] = None,
     budget: Annotated[
         str | None,
-        typer.Option(metavar="NAME=KG", help="Hold a budget a month against the whole trace [kg].", show_default=False),
+        typer.Option(
+            metavar="NAME=KG",
+            help="Hold a budget a month against the whole trace [kg]; 'nlp=120 warn 70 hold' says more.",
+            show_default=False,
+        ),
+    ] = None,
+    lang: Annotated[
+        str | None,
+        typer.Option(help="Language of the page: en, fr-CA or fr-FR; default the setting.", show_default=False),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -132,11 +150,13 @@ def simulate(
       carbonsched simulate --jobs trace.csv --intensity-table grid.csv --slack 12h --home france --shift-to 2026-03-03
       carbonsched simulate --from-store --intensity-table observed.csv
       carbonsched simulate --jobs trace.csv --intensity-table grid.csv --replan 1h --duration-error 0.2 --failures 0.1
+      carbonsched simulate --jobs trace.csv --intensity-table grid.csv --slack 24 --replan 1h --sweep together=0,1
       carbonsched simulate --jobs trace.csv --intensity-table grid.csv --sweep slack=0,6,24 --sweep restart=0m,10m
       carbonsched simulate --jobs trace.csv --intensity-table grid.csv --slack 24 --resume done -o page.html
     """
     from cli.simulate_case import Asked
     from cli.simulate_deliver import Delivery, deliver
+    from cli.simulate_run import machines_of
     from cli.simulate_sweep import settings_of
     from scheduler.domain.errors import InvalidInput
     from scheduler.domain.instant import parse_instant
@@ -158,16 +178,19 @@ def simulate(
         since=None if since is None else parse_instant(since, what="--since"),
         until=None if until is None else parse_instant(until, what="--until"),
         replan=replan,
+        together=together,
         horizon=horizon,
         duration_error=duration_error,
         failures=failures,
         gpu_w_cdf=gpu_w_cdf,
         seed=seed,
     )
-    names = list(dict.fromkeys(policy or _DEFAULT))
+    names, machines = list(dict.fromkeys(policy or _DEFAULT)), machines_of(workers, executor)
     trace = "the jobs of the store" if jobs is None else jobs.name
     deliver(
         settings_of(asked, sweep or []),
         names,
-        Delivery(trace=trace, output=output, as_json=as_json, resume=resume, budget=budget, workers=workers),
+        Delivery(
+            trace=trace, output=output, as_json=as_json, resume=resume, budget=budget, lang=lang, machines=machines
+        ),
     )

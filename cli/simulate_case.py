@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -39,11 +39,12 @@ class Asked:
         jobs: the trace; None for the jobs of the store.
         clusters, intensity_table: None for those of the settings.
         forecasts: `perfect`, `history`, or a file of issued ones.
-        slack, home, interruptible_from, restart, tz: of jobs that do not say.
+        slack, home, interruptible_from, restart, tz: of jobs that do not say; slack is empty for 0, or as in the store.
         shift_to: date or year that the trace is moved to.
-        min_saving: least saving worth a wait, a suspend or leaving home. [%]
+        min_saving: least saving worth a wait, a suspend or leaving home; empty for 0, or as in the store. [%]
         since, until: jobs submitted in between alone, times as they are after a shift; None where nothing bounds them.
-        replan: when plans are made again: `never`, `issue`, or a duration.
+        replan: when plans are made again: `never`, `issue`, or a duration; together: whether those that wait are then
+            planned together.
         horizon: how far ahead forecasts are believed; empty for as far as they go.
         duration_error, failures: of the jobs, as shares; gpu_w_cdf: what their GPUs draw, FILE or FILE:COLUMN.
         seed: of the homes that ids decide, and of all that is drawn.
@@ -53,16 +54,17 @@ class Asked:
     clusters: Path | None = None
     intensity_table: Path | None = None
     forecasts: str = "perfect"
-    slack: str = "0"
+    slack: str = ""
     home: str = HASH
     interruptible_from: str | None = None
     restart: str = "0m"
     shift_to: str = ""
     tz: str = ""
-    min_saving: str = "0"
+    min_saving: str = ""
     since: datetime | None = None
     until: datetime | None = None
     replan: str = NEVER
+    together: bool = False
     horizon: str = ""
     duration_error: str = "0"
     failures: str = "0"
@@ -77,17 +79,17 @@ class Asked:
         return Reading(
             tz=self.tz,
             shift_to=self.shift_to.strip(),
-            slack=parse_duration(f"{hours}h" if plain else self.slack, what="--slack"),
+            slack=parse_duration(f"{hours}h" if plain else self.slack, what="--slack") if self.slack else None,
             home="" if self.home == HASH else self.home,
             interruptible_from=None if whole is None else parse_duration(whole, what="--interruptible-from"),
             restart=parse_duration(self.restart, what="--restart"),
-            min_saving_pct=parse_share_pct(self.min_saving),
+            min_saving_pct=parse_share_pct(self.min_saving) if self.min_saving else None,
         )
 
 
 SETTINGS: Final = (
-    "forecasts", "slack", "home", "interruptible_from", "restart", "min_saving", "shift_to", "replan", "horizon",
-    "duration_error", "failures", "seed",
+    "forecasts", "slack", "home", "interruptible_from", "restart", "min_saving", "shift_to", "replan", "together",
+    "horizon", "duration_error", "failures", "seed",
 )  # fmt: skip
 """Options that a sweep may vary."""
 
@@ -117,11 +119,15 @@ def case_of(asked: Asked) -> Case:
         InvalidInput: a file or an option cannot be used, or no job can be replayed.
     """
     reading = asked.reading()
+    if asked.since is not None and asked.until is not None and asked.since >= asked.until:
+        raise InvalidInput("--since is not before --until", hint="give the earlier of the two as --since")
     world, notes = _world(asked)
-    trace = _trace(asked, reading)
+    trace = _trace(asked, reading, world.names)
     fates, drawn = _fates(asked, world)
-    chosen = fates.of([each for each in trace.requests if _within(each, asked)])
-    requests, left = screened(world, chosen)
+    chosen = fates.of([each for each in trace.requests if within(each.submitted, asked)])
+    unplayed = [each for each in trace.left if each.submitted is None or within(each.submitted, asked)]
+    requests, screened_out = screened(world, chosen)
+    left = [*unplayed, *screened_out]
     if not requests:
         named = "the store" if asked.jobs is None else asked.jobs.name
         table = world.table
@@ -132,6 +138,10 @@ def case_of(asked: Asked) -> Case:
         )
     told = _forecasts(world, asked.forecasts)
     passes = passes_of(asked.replan, world.table, told, world.table.us(requests[0].submitted))
+    if asked.together and not passes:
+        raise InvalidInput(
+            "--together plans jobs together where plans are made again", hint="give --replan 1h beside it"
+        )
     return Case(
         world=world,
         requests=requests,
@@ -142,10 +152,10 @@ def case_of(asked: Asked) -> Case:
     )
 
 
-def _within(request: Request, asked: Asked) -> bool:
+def within(submitted: datetime, asked: Asked) -> bool:
     """Whether a job was submitted in the time that is asked for."""
     first, last = asked.since, asked.until
-    return (first is None or request.submitted >= first) and (last is None or request.submitted < last)
+    return (first is None or submitted >= first) and (last is None or submitted < last)
 
 
 def policies_named(names: Sequence[str]) -> dict[str, Policy]:
@@ -161,16 +171,17 @@ def policies_named(names: Sequence[str]) -> dict[str, Policy]:
     return {name: installed[name] for name in dict.fromkeys(names)}
 
 
-def _trace(asked: Asked, reading: Reading) -> Trace:
+def _trace(asked: Asked, reading: Reading, homes: tuple[str, ...]) -> Trace:
     """The jobs to replay."""
     if asked.jobs is not None:
-        return read_trace(asked.jobs, reading)
-    if reading != Reading(shift_to=reading.shift_to):
+        return read_trace(asked.jobs, replace(reading, homes=homes))
+    said = Reading(shift_to=reading.shift_to, slack=reading.slack, min_saving_pct=reading.min_saving_pct)
+    if reading != said:
         raise InvalidInput(
-            "the jobs of the store say their own slack, home, restart and times",
-            hint="with --from-store leave --slack, --home, --interruptible-from, --restart and --tz out",
+            "the jobs of the store say their own home, restart and times",
+            hint="with --from-store leave --home, --interruptible-from, --restart and --tz out",
         )
-    return from_store(reading.shift_to)
+    return from_store(said)
 
 
 def _world(asked: Asked) -> tuple[World, tuple[str, ...]]:

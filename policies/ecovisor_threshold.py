@@ -12,6 +12,7 @@ from scheduler.domain.placement import Placement
 from scheduler.ports import Need
 from scheduler.problem.executed import Chosen, executed, open_slots
 from scheduler.problem.grid import Grid
+from scheduler.problem.narrow import at_home
 from scheduler.problem.problem import Problem
 from scheduler.problem.surface import INSTANT_TOLERANCE_H
 
@@ -51,9 +52,11 @@ class EcovisorThreshold:
         Raises:
             Infeasible: there is no home, or home has no room in time.
         """
+        if problem.interruption is None:
+            return best_in_one_piece(at_home(problem))
         home, on, row = home_grid(problem)
         chosen = _under_threshold(home, on, row)
-        if problem.interruption is None or not chosen.any() or np.isnan(on.run_rate[row]).all():
+        if not chosen.any() or np.isnan(on.run_rate[row]).all():
             return best_in_one_piece(home)
         return kept(home, executed(home, on, row, chosen))
 

@@ -12,6 +12,7 @@ from policies.wait_awhile import WaitAwhile
 from scheduler.domain.placement import Placement
 from scheduler.ports import Need
 from scheduler.problem.executed import executed
+from scheduler.problem.narrow import at_home
 from scheduler.problem.problem import Problem
 
 
@@ -47,10 +48,10 @@ class SuspendResumeFree:
         Raises:
             Infeasible: there is no home, or not even a free pause would keep the deadline.
         """
-        home, on, row = home_grid(problem)
         rules = problem.interruption
         if rules is None:
-            return best_in_one_piece(home)
+            return best_in_one_piece(at_home(problem))
+        home, on, row = home_grid(problem)
         surface = replace(home.surface, restart_h=np.zeros_like(home.surface.restart_h))
         free = WaitAwhile().place(replace(home, surface=surface, interruption=replace(rules, checkpoint_h=0.0)))
         if free.suspends == 0:

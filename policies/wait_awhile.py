@@ -12,6 +12,7 @@ from scheduler.domain.placement import Placement
 from scheduler.ports import Need
 from scheduler.problem.executed import done_within, executed, open_slots
 from scheduler.problem.feasible import violations
+from scheduler.problem.narrow import at_home
 from scheduler.problem.problem import Problem
 
 
@@ -48,10 +49,12 @@ class WaitAwhile:
         Raises:
             Infeasible: there is no home, or home has no room in time.
         """
-        home, on, row = home_grid(problem)
         rules = problem.interruption
+        if rules is None or rules.max_suspends == 0:
+            return best_in_one_piece(at_home(problem))
+        home, on, row = home_grid(problem)
         rate = np.where(open_slots(home, on, row), home.run_rate[row, on.slot], np.nan)
-        if rules is None or rules.max_suspends == 0 or np.isnan(rate).all():
+        if np.isnan(rate).all():
             return best_in_one_piece(home)
         order = np.argsort(rate, kind="stable")[: int(np.isfinite(rate).sum())]
         offered_h = np.cumsum(np.diff(on.t_h)[order]) * float(home.surface.speed[row])

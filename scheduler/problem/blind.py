@@ -19,12 +19,13 @@ def seen(problem: Problem, needs: Collection[str]) -> Problem:
 def without_forecast(problem: Problem) -> Problem:
     """The same problem with every rate and transfer zero, so that nothing of the future can be told from it."""
     surface = problem.surface
+    none = np.zeros(surface.capacity.shape)
     return replace(
         problem,
         surface=replace(
             surface,
-            run_g={line: np.zeros_like(rate) for line, rate in surface.run_g.items()},
-            hold_g={line: np.zeros_like(rate) for line, rate in surface.hold_g.items()},
+            run_g=dict.fromkeys(surface.run_g, none),
+            hold_g=dict.fromkeys(surface.hold_g, none),
             move_g=np.broadcast_to(0.0, surface.move_g.shape),
         ),
     )

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from scheduler.domain.placement import Placement
-from scheduler.problem.blind import without_forecast
 from scheduler.problem.draft import Draft
 from scheduler.problem.dynamic import best_segments
-from scheduler.problem.narrow import alone
+from scheduler.problem.grid import grid
 from scheduler.problem.problem import Problem
 from scheduler.problem.surface import INSTANT_TOLERANCE_H
 from scheduler.problem.unpriced import Solver, priced_first
-from scheduler.problem.window import best_start, best_window
+from scheduler.problem.window import best_start, best_window, first_fit_h
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +50,10 @@ def cheapest_window(problem: Problem) -> Placement | None:
 
 def cheapest_first_start(problem: Problem) -> Placement | None:
     """The cheapest placement in one piece of those that start first: now, where any cluster has room now."""
-    blind = without_forecast(problem)
-    firsts = [best_window(alone(blind, row)) for row in range(len(problem.surface.clusters))]
-    start_h = np.array([np.inf if first is None else first.stretches[0][1] for first in firsts])
+    on = grid(problem)
+    start_h = first_fit_h(problem, on)
     row = np.flatnonzero(np.isfinite(start_h) & (start_h <= start_h.min() + INSTANT_TOLERANCE_H))
-    return _placed(problem, lambda posed: best_start(posed, row, start_h[row]))
+    return _placed(problem, lambda posed: best_start(posed, row, start_h[row], on if posed is problem else None))
 
 
 def best_draft(problem: Problem) -> Draft | None:

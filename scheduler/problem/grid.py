@@ -61,16 +61,12 @@ def grid(problem: Problem) -> Grid | None:
     end_h = min(problem.deadline_h, float(surface.edges_h[-1]))
     if end_h <= start_h:
         return None
-    earliest = np.searchsorted(surface.edges_h, problem.earliest_h)
-    inner = np.concatenate([surface.edges_h[:earliest], [problem.earliest_h], surface.edges_h[earliest:]])
-    inner = inner[(inner > start_h + INSTANT_TOLERANCE_H) & (inner < end_h - INSTANT_TOLERANCE_H)]
-    t_h = np.concatenate([[start_h], inner, [end_h]])
-    t_h = t_h[np.append(True, t_h[1:] - t_h[:-1] > INSTANT_TOLERANCE_H)]
-    slot = np.searchsorted(surface.edges_h, (t_h[:-1] + t_h[1:]) / 2, side="right") - 1
-    room = surface.capacity[:, slot] >= problem.gpus
-    run_rate = np.where(room, problem.run_rate[:, slot], 0.0) * problem.gpus
-    hold_rate = np.where(room & surface.holds[:, None], problem.hold_rate[:, slot], 0.0) * problem.gpus
-    step_h = np.diff(t_h)
+    t_h, slot = _borders(problem, start_h, end_h)
+    here = slice(None) if t_h is surface.edges_h else slot  # all of them, without a copy
+    room = surface.capacity[:, here] >= problem.gpus
+    run_rate = np.where(room, problem.run_rate[:, here], 0.0) * problem.gpus
+    hold_rate = np.where(room & surface.holds[:, None], problem.hold_rate[:, here], 0.0) * problem.gpus
+    step_h = t_h[1:] - t_h[:-1]
     return Grid(
         t_h=t_h,
         slot=slot,
@@ -83,14 +79,30 @@ def grid(problem: Problem) -> Grid | None:
     )
 
 
+def _borders(problem: Problem, start_h: float, end_h: float) -> tuple[Floats, Ints]:
+    """The borders from a first to a last hour, and the slot of the surface behind each. [h]"""
+    edges_h = problem.surface.edges_h
+    whole = start_h == edges_h[0] >= problem.earliest_h and end_h == edges_h[-1]
+    if whole and (edges_h[1:] - edges_h[:-1] > INSTANT_TOLERANCE_H).all():
+        return edges_h, np.arange(len(edges_h) - 1)
+    earliest = np.searchsorted(edges_h, problem.earliest_h)
+    inner = np.concatenate([edges_h[:earliest], [problem.earliest_h], edges_h[earliest:]])
+    inner = inner[(inner > start_h + INSTANT_TOLERANCE_H) & (inner < end_h - INSTANT_TOLERANCE_H)]
+    t_h = np.concatenate([[start_h], inner, [end_h]])
+    t_h = t_h[np.append(True, t_h[1:] - t_h[:-1] > INSTANT_TOLERANCE_H)]
+    return t_h, np.searchsorted(edges_h, (t_h[:-1] + t_h[1:]) / 2, side="right") - 1
+
+
 def _integral(parts: Floats) -> Floats:
     """Running sums along the last axis, starting with 0."""
-    return np.concatenate([np.zeros((len(parts), 1)), np.cumsum(parts, axis=1)], axis=1)
+    sums = np.zeros((parts.shape[0], parts.shape[1] + 1))
+    parts.cumsum(axis=1, out=sums[:, 1:])
+    return sums
 
 
 def _room_to(room: NDArray[np.bool_]) -> Ints:
     """For each border the number of the next one behind which there is no room."""
     count, slots = room.shape
-    stops = np.where(room, slots, np.arange(slots))
-    stops = np.concatenate([stops, np.full((count, 1), slots)], axis=1)
+    stops = np.full((count, slots + 1), slots)
+    np.copyto(stops[:, :-1], np.arange(slots), where=~room)
     return np.minimum.accumulate(stops[:, ::-1], axis=1)[:, ::-1]

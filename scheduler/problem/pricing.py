@@ -123,8 +123,12 @@ class _Bill:
 
 def overlap(surface: Surface, start_h: float, end_h: float) -> tuple[slice, Floats]:
     """The slots that `[start_h, end_h)` touches for longer than the tolerance, and the hours of it in each. [h]"""
+    edges, slots = surface.edges_h, touched(surface, start_h, end_h)
+    return slots, np.minimum(edges[1:][slots], end_h) - np.maximum(edges[:-1][slots], start_h)
+
+
+def touched(surface: Surface, start_h: float, end_h: float) -> slice:
+    """The slots that `[start_h, end_h)` touches for longer than the tolerance."""
     edges = surface.edges_h
-    first = max(int(np.searchsorted(edges, start_h + INSTANT_TOLERANCE_H, side="right")) - 1, 0)
-    last = max(min(int(np.searchsorted(edges, end_h - INSTANT_TOLERANCE_H, side="left")), len(edges) - 1), first)
-    touched = slice(first, last)
-    return touched, np.minimum(edges[1:][touched], end_h) - np.maximum(edges[:-1][touched], start_h)
+    first = max(int(edges.searchsorted(start_h + INSTANT_TOLERANCE_H, side="right")) - 1, 0)
+    return slice(first, max(min(int(edges.searchsorted(end_h - INSTANT_TOLERANCE_H)), len(edges) - 1), first))

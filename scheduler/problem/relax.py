@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import numpy as np
 
@@ -29,7 +30,7 @@ class Relaxation:
         gpus, most_gpus, widest: GPUs it needs, the most that a cluster it can reach ever has free, and that cluster.
         deadline: the earliest deadline that can be kept, None where none can.
         extension: how much later that is, None where none helps and zero where the deadline is kept already.
-        crowded: whether the deadline could be kept if nothing else were reserved.
+        crowded: whether the deadline could be kept if nothing else were reserved, and nothing closed.
     """
 
     gpus: int
@@ -47,7 +48,9 @@ class Relaxation:
         if self.deadline is None or self.extension is None:
             return "its checkpoint reaches no cluster with room: allow one that shares its storage"
         later = f"extend the deadline by {format_duration(self.extension)}, to {format_instant(self.deadline)}"
-        return f"other reservations alone are in the way: free their GPUs, or {later}" if self.crowded else later
+        if not self.crowded:
+            return later
+        return f"other reservations, or hours in which clusters are closed, alone are in the way: free GPUs, or {later}"
 
 
 def relaxation(problem: Problem) -> Relaxation:
@@ -82,7 +85,12 @@ def infeasible(problem: Problem) -> Infeasible:
     reach = [name for name, free in zip(surface.clusters, surface.capacity.max(axis=1), strict=True) if free > 0]
     where = f"on {', '.join(reach)}" if reach else "anywhere"
     message = f"{problem.work_h:g} h of work on {problem.gpus} GPUs cannot be done {where} by {deadline}"
-    return Infeasible(message, hint=str(relaxation(problem)))
+    return Infeasible(message, hint=partial(_way_out, problem))  # replays ask often, and never read it
+
+
+def _way_out(problem: Problem) -> str:
+    """The least that has to give way, in one line."""
+    return str(relaxation(problem))
 
 
 def _earliest(problem: Problem) -> Draft | None:

@@ -66,21 +66,21 @@ class Surface:
     def __post_init__(self) -> None:
         """Check every shape once, so that no solver has to."""
         c, s = len(self.clusters), len(self.edges_h) - 1
-        if s < 1 or not (np.diff(self.edges_h) > 0).all():
+        if s < 1 or not (self.edges_h[1:] > self.edges_h[:-1]).all():
             raise InvalidInput("a surface needs at least one slot, with edges in rising order")
-        shapes = {
-            "holds": (self.holds, (c,)),
-            "capacity": (self.capacity, (c, s)),
-            "speed": (self.speed, (c,)),
-            "restart_h": (self.restart_h, (c,)),
-            "move_h": (self.move_h, (c, c)),
-        }
-        shapes |= {f"run_g[{line}]": (self.run_g[line], (c, s)) for line in RUN_LINES}
-        shapes |= {f"hold_g[{line}]": (self.hold_g[line], (c, s)) for line in HOLD_LINES}
-        given = {name: (array.shape, shape) for name, (array, shape) in shapes.items()}
-        for name, (found, shape) in (given | {"move_g": (self.move_g.shape, (c, c, s))}).items():
-            if found != shape:
-                raise InvalidInput(f"surface: {name} has shape {found}, not {shape}")
+        given = [
+            ("holds", self.holds, (c,)),
+            ("capacity", self.capacity, (c, s)),
+            ("speed", self.speed, (c,)),
+            ("restart_h", self.restart_h, (c,)),
+            ("move_h", self.move_h, (c, c)),
+            *((f"run_g[{line}]", self.run_g[line], (c, s)) for line in RUN_LINES),
+            *((f"hold_g[{line}]", self.hold_g[line], (c, s)) for line in HOLD_LINES),
+            ("move_g", self.move_g, (c, c, s)),
+        ]
+        for name, array, shape in given:
+            if array.shape != shape:
+                raise InvalidInput(f"surface: {name} has shape {array.shape}, not {shape}")
 
     @property
     def moved(self) -> NDArray[np.bool_]:

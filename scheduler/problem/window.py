@@ -23,19 +23,31 @@ def best_window(problem: Problem) -> Draft | None:
     on = grid(problem)
     if on is None:
         return None
-    length_h, first_h = occupied_h(problem)[:, None], first_start_h(problem)[:, None]
-    borders = np.broadcast_to(on.t_h, (len(length_h), len(on.t_h)))
-    start_h = np.concatenate([borders, borders - length_h, first_h], axis=1)
-    keep = np.isfinite(start_h) & (start_h >= first_h - INSTANT_TOLERANCE_H)
-    start_h = np.maximum(start_h, first_h)
-    row = np.broadcast_to(np.arange(len(length_h))[:, None], start_h.shape)
-    keep &= _fits(problem, on, row, start_h, start_h + length_h)
-    return preferred(problem, _drafts(problem, on, row[keep], start_h[keep], (start_h + length_h)[keep]))
+    start_h, keep = _starts(problem, on)
+    row, start_h = np.nonzero(keep)[0], start_h[keep]
+    return preferred(problem, _drafts(problem, on, row, start_h, start_h + occupied_h(problem)[row]))
 
 
-def best_start(problem: Problem, row: Ints, start_h: Floats) -> Draft | None:
-    """The cheapest placement in one piece of some starts [h] on clusters that go with them, None where none fits."""
-    on = grid(problem)
+def first_fit_h(problem: Problem, on: Grid | None) -> Floats:
+    """The first start in one piece that each cluster has room for in time, shape [C]; inf where none. [h]
+
+    Notes:
+        It is the earliest a placement can start, or the end of another's reservation; rates are not looked at.
+    """
+    if on is None:
+        return np.full(len(problem.surface.clusters), np.inf)
+    start_h, keep = _starts(problem, on)
+    return np.asarray(np.where(keep, start_h, np.inf).min(axis=1))
+
+
+def best_start(problem: Problem, row: Ints, start_h: Floats, on: Grid | None = None) -> Draft | None:
+    """The cheapest placement in one piece of some starts [h] on clusters that go with them, None where none fits.
+
+    Args:
+        problem: with all rates known; on: its grid, where that was made before.
+        row, start_h: a cluster and a start each. [h]
+    """
+    on = on or grid(problem)
     if on is None:
         return None
     end_h = start_h + occupied_h(problem)[row]
@@ -60,6 +72,18 @@ def first_start_h(problem: Problem) -> Floats:
     travel_h = np.where(here, 0.0, surface.move_h[problem.resumed_from])
     may_move = rules is None or rules.max_moves is None or rules.max_moves > 0
     return np.where(here | may_move, np.maximum(first, travel_h), np.inf)
+
+
+def _starts(problem: Problem, on: Grid) -> tuple[Floats, NDArray[np.bool_]]:
+    """The starts of which one is the best on each cluster, shape [C, X], and which of them fit. [h]"""
+    length_h, first_h = occupied_h(problem)[:, None], first_start_h(problem)[:, None]
+    count = len(on.t_h)
+    start_h = np.empty((len(length_h), 2 * count + 1))
+    start_h[:, :count], start_h[:, count:-1], start_h[:, -1:] = on.t_h, on.t_h - length_h, first_h
+    keep = np.isfinite(start_h) & (start_h >= first_h - INSTANT_TOLERANCE_H)
+    start_h = np.maximum(start_h, first_h)
+    row = np.broadcast_to(np.arange(len(length_h))[:, None], start_h.shape)
+    return start_h, keep & _fits(problem, on, row, start_h, start_h + length_h)
 
 
 def _fits(problem: Problem, on: Grid, row: Ints, start_h: Floats, end_h: Floats) -> NDArray[np.bool_]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Final
 
 from scheduler.ports import Policy
 from scheduler.problem.hysteresis import least_gain_kg
+from scheduler.problem.pieces import GoesOn
 from scheduler.simulation.asking import Asker
 from scheduler.simulation.job import Job
 from scheduler.simulation.left import Left
@@ -42,8 +44,7 @@ class Again:
             may_be_late: whether it is told late where nothing keeps its deadline.
         """
         request, left = job.request, job.left(now_us, stopped=True)
-        every = [row for row, cluster in enumerate(self._world.clusters) if cluster.gpus >= request.gpus]
-        first = self._asker.earliest(request, left, every)
+        first = self._asker.earliest(request, left, self._world.rooms.that_take(request, left.work_us))
         if first[-1][2] <= left.deadline_us or request.interruption is not None:  # else nothing can be found
             job.solves += 1
             decided = self._asker.place(request, left) if left.deadline_us > now_us else None
@@ -84,7 +85,11 @@ class Again:
         """Another plan for a job that does not run."""
         late = job.finish_us > job.deadline_us
         left = job.left(now_us, stopped=True)
-        found = self._ask(job, replace(left, deadline_us=job.finish_us) if late else left)
+        until_us = min(job.finish_us, self._world.table.end_us)  # behind the table nothing is known
+        if late and not self._may_end_sooner(job, left, until_us):
+            return None
+        under_g = math.inf if late else self._under_g(job, now_us, prices)
+        found = self._ask(job, replace(left, deadline_us=until_us) if late else left, under_g=under_g)
         if found is None:
             return None
         sooner = late and found[-1][2] < job.finish_us
@@ -96,8 +101,12 @@ class Again:
         left = job.left(now_us, stopped=False)
         if left.rules is None or job.finish_us > job.deadline_us:
             return None
-        found = self._ask(job, replace(left, rules=replace(left.rules, min_segment_h=0.0)))
-        if found is None or found[0][:2] != (before[-1][0], now_us):
+        row, since_us, _ = before[-1]
+        overheads_us = job.overheads.restart_us + job.overheads.checkpoint_us
+        shortest_h = max(left.rules.min_segment_h, overheads_us / US_PER_H)
+        goes_on = GoesOn(row=row, least_h=max(FROZEN_US / US_PER_H, shortest_h - (now_us - since_us) / US_PER_H))
+        found = self._ask(job, left, goes_on=goes_on)
+        if found is None or found[0][:2] != (row, now_us):
             return None
         if len(found) == 1 or found[0][2] - now_us < FROZEN_US:
             return None
@@ -113,7 +122,11 @@ class Again:
             return None
         current = [*before[:-1], (before[-1][0], before[-1][1], until_us)]
         left = replace(job, stretches=current).left(until_us, stopped=True)
-        found = self._ask(job, replace(left, running=False), told_at_us=now_us)
+        spent_g = prices.cost_g(job.request, job.stretches, now_us) - prices.cost_g(
+            job.request, job.stretches, until_us
+        )
+        under_g = self._under_g(job, now_us, prices) - spent_g
+        found = self._ask(job, replace(left, running=False), told_at_us=now_us, under_g=under_g)
         if found is None:
             return None
         whole = job.overheads.fitted(merged([*current, *found]), job.expected_us)
@@ -141,12 +154,35 @@ class Again:
             return None
         return merged([*before, *goes])
 
-    def _ask(self, job: Job, left: Left, told_at_us: int | None = None) -> list[Stretch] | None:
+    def _may_end_sooner(self, job: Job, left: Left, until_us: int) -> bool:
+        """Whether a late job has any other place to be through by an instant [us]; one in pieces is not looked at."""
+        if left.rules is not None or left.came_from is not None:
+            return True
+        own = job.stretches[-1][0], job.finish_us
+        for row in self._world.rooms.that_take(job.request, left.work_us):
+            end_us = self._asker.earliest(job.request, left, [row])[-1][2]
+            if end_us <= until_us and (row, end_us) != own:
+                return True
+        return False
+
+    def _ask(
+        self,
+        job: Job,
+        left: Left,
+        told_at_us: int | None = None,
+        goes_on: GoesOn | None = None,
+        under_g: float = math.inf,
+    ) -> list[Stretch] | None:
         """The policy's word, counted."""
         if left.deadline_us <= left.now_us:
             return None
         job.solves += 1
-        return self._asker.place(job.request, left, told_at_us)
+        return self._asker.place(job.request, left, told_at_us, goes_on, under_g)
+
+    def _under_g(self, job: Job, now_us: int, prices: Prices) -> float:
+        """What a plan must be under to gain enough. [g]"""
+        old_g = prices.cost_g(job.request, job.stretches, now_us)
+        return old_g - _G_PER_KG * least_gain_kg(old_g / _G_PER_KG)
 
     def _is_worth(self, job: Job, whole: list[Stretch], now_us: int, prices: Prices) -> bool:
         """Whether a plan betters the one there is by enough, or costs no more and ends over ten minutes earlier."""

@@ -11,27 +11,29 @@ import numpy as np
 from policies.carbon_aware import CarbonAware
 from scheduler.domain.errors import Infeasible
 from scheduler.domain.placement import Placement
+from scheduler.domain.units import G_PER_KG
 from scheduler.ports import Policy
 from scheduler.problem.blind import seen
-from scheduler.problem.hysteresis import least_gain_kg
+from scheduler.problem.draft import Draft
+from scheduler.problem.pieces import GoesOn, is_simple
 from scheduler.problem.pricing import price
 from scheduler.problem.problem import Past, Problem
 from scheduler.problem.surface import Floats
 from scheduler.simulation.coarser import coarser
 from scheduler.simulation.forecasts import Forecasts
 from scheduler.simulation.left import Left
+from scheduler.simulation.pausing import near_enough, paused_later
 from scheduler.simulation.request import Request
 from scheduler.simulation.reservations import Reservations
 from scheduler.simulation.run import Stretch
 from scheduler.simulation.table import US, US_PER_H
-from scheduler.simulation.whole import InOnePiece, in_one_piece
+from scheduler.simulation.whole import in_one_piece
 from scheduler.simulation.world import World
 
 _SLOTS: Final = 64
 """Slots on which a plan with suspends is sought beside others' reservations."""
 _PAST_H: Final = 28 * 24
 """How far back a policy sees that decides by the past: as in production. [h]"""
-_G_PER_KG: Final = 1000.0
 
 
 class Asker:
@@ -51,19 +53,28 @@ class Asker:
         self._exact = type(policy) is CarbonAware  # what is left out of its search is proved for it alone
         self._course: tuple[int, int, Floats] | None = None
 
-    def place(self, request: Request, left: Left, told_at_us: int | None = None) -> list[Stretch] | None:
+    def place(
+        self,
+        request: Request,
+        left: Left,
+        told_at_us: int | None = None,
+        goes_on: GoesOn | None = None,
+        under_g: float = np.inf,
+    ) -> list[Stretch] | None:
         """What the policy decides, None where it finds nothing, or nothing that is free.
 
         Args:
             request: the job; left: what is left of it.
             told_at_us: when its forecast was made, where that is before the moment of decision. [us]
+            goes_on: where only a plan is of use that goes on with a run and suspends it later; None found is as good.
+            under_g: what a plan with a suspend must be under to be of use; those over it are not sought. [g]
         """
         problem = self._world.problem(
             request, left, self._taken.free, self._told(left, left.now_us if told_at_us is None else told_at_us)
         )
         if "history" in self._policy.needs:
             problem = replace(problem, past=self._past(request, problem, left))
-        found = self._searched(problem) if self._exact else self._placed(problem)
+        found = self._searched(problem, left, goes_on, under_g) if self._exact else self._placed(problem)
         if found is None:
             return None
         stretches = self._in_us(found)
@@ -75,34 +86,47 @@ class Asker:
         start_us, row = min((self._taken.earliest(row, left.now_us, length_us, request.gpus), row) for row in rows)
         return [(row, start_us, start_us + length_us)]
 
-    def _searched(self, problem: Problem) -> Placement | None:
+    def _searched(self, problem: Problem, left: Left, goes_on: GoesOn | None, under_g: float) -> Placement | None:
         """The cheapest placement, a search for suspends left out where it is known not to pay.
 
         Notes:
-            Alone on its clusters a job gets the optimum. Beside others' reservations, suspends are sought on longer
-            slots, and only where they could gain more than what a plan is changed for: max(2 %, 0.05 kg).
+            A job that nobody else is beside gets the optimum. Beside others, suspends are sought only where they
+            could gain more than what a plan is changed for, max(2 %, 0.05 kg), and are within as much of the optimum.
         """
+        if problem.min_saving_pct > 0 or problem.objective != "lifecycle":
+            return self._placed(problem)
+        if goes_on is not None and is_simple(problem):
+            return paused_later(problem, goes_on)
         found = in_one_piece(problem)
-        if found is None or problem.min_saving_pct > 0 or problem.objective != "lifecycle":
+        if found is None:
             return self._placed(problem)
         if found.nothing:
             return None
-        crowded = bool((problem.surface.capacity.min(axis=1) < problem.surface.capacity.max(axis=1)).any())
-        cost_g = np.inf if found.window is None else found.window.cost_g
-        within_g = _G_PER_KG * least_gain_kg(cost_g / _G_PER_KG) if crowded and found.window is not None else 0.0
-        if found.window is not None and found.is_best(within_g):
+        if found.window is not None and found.is_best():
             return found.window.placement(problem)
-        return self._in_pieces(problem, found) if crowded else self._placed(problem)
+        if self._is_alone(left):
+            return self._placed(problem)
+        near = near_enough(problem, found, under_g)
+        if near.is_enough:
+            return None if near.draft is None else near.draft.placement(problem)
+        return self._in_pieces(problem, near.draft)
 
-    def _in_pieces(self, problem: Problem, found: InOnePiece) -> Placement | None:
-        """The best on longer slots, the best run in one piece, or, where there is neither, whatever is feasible."""
+    def _is_alone(self, left: Left) -> bool:
+        """Whether nobody else holds anything before the deadline."""
+        return all(
+            self._world.rooms.is_bare(row, free, left.now_us, left.deadline_us)
+            for row, free in enumerate(self._taken.free)
+        )
+
+    def _in_pieces(self, problem: Problem, known: Draft | None) -> Placement | None:
+        """The best on longer slots, the best that is known, or, where there is neither, whatever is feasible."""
         pieces = self._placed(coarser(problem, _SLOTS))
-        if found.window is None:
+        if known is None:
             return pieces or self._placed(problem)
         if pieces is None:
-            return found.window.placement(problem)
-        pieces_g = _G_PER_KG * price(problem, pieces).objective_kg(problem.objective)
-        return pieces if pieces_g < found.window.cost_g else found.window.placement(problem)
+            return known.placement(problem)
+        pieces_g = G_PER_KG * price(problem, pieces).objective_kg(problem.objective)
+        return pieces if pieces_g < known.cost_g else known.placement(problem)
 
     def _placed(self, problem: Problem) -> Placement | None:
         """What the policy itself says."""

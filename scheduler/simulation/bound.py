@@ -22,12 +22,12 @@ def bound_kg(world: World, requests: Sequence[Request], common: Flags) -> float:
         wide enough, as many as the job is long: capacity, overheads and holds relaxed, the intensities as they came.
         Slots without intensity are left out, as are the jobs whose own runs were not priced.
     """
-    rates: dict[tuple[float | None, int], Floats] = {}
+    rates: dict[tuple[float | None, tuple[int, ...]], Floats] = {}
     total_g = 0.0
     for number in np.flatnonzero(common).tolist():
         request = requests[number]
-        wide = tuple(row for row, cluster in enumerate(world.clusters) if cluster.gpus >= request.gpus)
-        key = request.gpu_w, len(wide)
+        wide = world.rooms.wide_enough(request.gpus)  # a job half done may go where the whole of it is too long
+        key = request.gpu_w, wide
         if key not in rates:
             rates[key] = _cheapest(world, request, wide)
         total_g += request.gpus * _least_g(world, request, rates[key])

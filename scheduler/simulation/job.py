@@ -28,7 +28,6 @@ class Job:
     request: Request
     home: int
     deadline_us: int
-    overheads: Overheads
     expected_us: int
     true_us: int
     stretches: list[Stretch] = field(default_factory=list)
@@ -40,9 +39,14 @@ class Job:
     def of(cls, number: int, request: Request, home: int, deadline_us: int) -> Job:
         """A job that is submitted."""
         return cls(
-            number=number, request=request, home=home, deadline_us=deadline_us, overheads=Overheads.of(request),
+            number=number, request=request, home=home, deadline_us=deadline_us,
             expected_us=request.expected // US, true_us=request.length // US,
         )  # fmt: skip
+
+    @property
+    def overheads(self) -> Overheads:
+        """What a suspend and a resume of it take."""
+        return Overheads.of(self.request)
 
     @property
     def finish_us(self) -> int:
@@ -59,10 +63,10 @@ class Job:
 
     def left(self, at_us: int, *, stopped: bool) -> Left:
         """What is left of it at an instant [us]; `stopped` counts a run under way as suspended then."""
-        before, _ = split_at(self.stretches, at_us)
         whole = self.started(at_us)
+        before, _ = split_at(whole, at_us)
         running = self.runs(at_us)
-        done_us = self.overheads.done_us(whole, at_us)
+        done_us = self.overheads.done_us(whole, at_us) if whole else 0
         goes_on = running and not stopped
         return Left(
             now_us=at_us,

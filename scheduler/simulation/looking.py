@@ -15,10 +15,11 @@ import numpy as np
 from scheduler.problem.hysteresis import LEAST_KG, SHARE
 from scheduler.problem.surface import Floats, Ints
 from scheduler.simulation.again import FROZEN_US
+from scheduler.simulation.capacity import Capacity
 from scheduler.simulation.job import Job
 from scheduler.simulation.prices import Prices
 from scheduler.simulation.request import Request
-from scheduler.simulation.run import Flags, Stretch
+from scheduler.simulation.run import Flags, Stretch, reaching
 from scheduler.simulation.table import US_PER_H
 from scheduler.simulation.world import World
 
@@ -61,8 +62,9 @@ class Looking:
     def came_free(self, spans: Sequence[Stretch], gpus: int) -> None:
         """Flag the plans that room which came free may better."""
         some = self._all_open()
+        until_us = np.maximum(self._deadline_us[some], self._finish_us[some])  # one that is late takes what is sooner
         for row, start_us, end_us in spans:
-            length_us = np.minimum(end_us, self._deadline_us[some]) - start_us
+            length_us = np.minimum(end_us, until_us) - start_us
             need_us = np.where(self._may_pause[some], US_PER_H, self._finish_us[some] - self._start_us[some])
             fits = (length_us >= need_us) & (self._gpus[some] <= gpus) & self._wide[some, row]
             self._flagged[some[fits]] = True
@@ -77,8 +79,8 @@ class Looking:
         parts = self._in_parts[some] & ~waits
         single = some[(waits & ~self._in_parts[some]) | (runs & ~parts)]
         found = single[self._is_due(single, now_us, prices)]
-        several = some[self._in_parts[some]].tolist()
-        other = [number for number in several if self._changed(jobs[number], now_us, prices)]
+        several = [jobs[number] for number in some[self._in_parts[some]].tolist()]
+        other = self._changed([job for job in several if job is not None], now_us, prices)
         self._before = (now_us, prices)
         return sorted([*found.tolist(), *other])
 
@@ -100,6 +102,16 @@ class Looking:
         self._open = some[self._finish_us[some] > now_us]
         return [int(number) for number in np.sort(self._open)]
 
+    def waiting(self, now_us: int, row: int) -> Ints:
+        """Numbers of the jobs that have not started and are to on a cluster, in the order of their submission."""
+        some = self._all_open()
+        self._open = some[self._finish_us[some] > now_us]
+        return np.sort(self._open[(self._start_us[self._open] > now_us) & (self._row[self._open] == row)])
+
+    def may_start_sooner(self, waiting: Ints, now_us: int, capacity: Capacity) -> Flags:
+        """Which of the jobs that wait for a cluster in one piece find their GPUs free at any instant before that."""
+        return np.asarray(capacity.most(now_us, self._start_us[waiting]) >= self._gpus[waiting])
+
     def _all_open(self) -> Ints:
         """Jobs that were not through when last looked at, and those since."""
         if self._new:
@@ -115,8 +127,9 @@ class Looking:
         self._run_g = np.array([one.run_g for one in each])
         holds = self._world.holds
         self._beside_kwh = self._run_kwh - np.where(holds, np.array([one.hold_kwh for one in each]), 0.0)
-        widths = np.array([cluster.gpus for cluster in self._world.clusters])
-        self._wide: Flags = self._gpus[:, None] <= widths
+        self._wide: Flags = np.zeros((len(self._gpus), len(self._world.clusters)), dtype=bool)
+        for gpus in np.unique(self._gpus).tolist():
+            self._wide[np.ix_(self._gpus == gpus, self._world.rooms.wide_enough(gpus))] = True
         return np.array([powers[request.gpu_w] for request in requests], dtype=np.int64)
 
     def _is_due(self, some: Ints, now_us: int, prices: Prices) -> Flags:
@@ -194,24 +207,30 @@ class Looking:
         spent += self._run_g[power, row] * (now_us - from_us) / US_PER_H
         self._cost_g[run] -= self._gpus[run] * spent
 
-    def _changed(self, job: Job | None, now_us: int, prices: Prices) -> bool:
-        """Whether a job in several stretches is to be solved again: as above, or since a segment ended."""
-        assert job is not None  # noqa: S101  # it is open
-        behind = [each for each in job.stretches if each[2] > now_us]
-        if any(0 < (start if start > now_us else end) - now_us < FROZEN_US for _, start, end in behind[:1]):
-            return False
-        at = job.number
-        cost_g = prices.cost_g(job.request, job.stretches, now_us)
-        known_g = self._cost_g[at]
+    def _changed(self, several: Sequence[Job], now_us: int, prices: Prices) -> list[int]:
+        """Which jobs in several stretches are to be solved again: as above, or since a segment ended."""
+        open_ones = [job for job in several if not _is_frozen(job, now_us)]
+        if not open_ones:
+            return []
+        some = np.array([job.number for job in open_ones], dtype=np.int64)
         since_us = now_us if self._before is None else self._before[0]
-        if np.isfinite(known_g) and self._before is not None and job.stretches[0][1] < now_us:
-            then = self._before[1]
-            past = [(row, start, min(end, now_us)) for row, start, end in job.stretches if start < now_us]
-            known_g -= then.cost_g(job.request, past, since_us)
-        enough_g = max(SHARE * cost_g, LEAST_KG * _G_PER_KG)
-        ended = any(since_us < end <= now_us for _, _, end in job.stretches[:-1])
-        due = ended or bool(self._flagged[at]) or bool(abs(cost_g - known_g) > enough_g)
-        if due or not np.isfinite(known_g):
-            known_g = cost_g
-        self._cost_g[at], self._flagged[at] = known_g, False
-        return due and cost_g > enough_g
+        cost_g = prices.costs_g([(job.request, job.stretches) for job in open_ones], now_us)
+        known_g, recent = self._cost_g[some], [reaching(job.stretches, since_us) for job in open_ones]
+        if self._before is not None:
+            past = [
+                (job.request, [(row, start, min(end, now_us)) for row, start, end in each if start < now_us])
+                for job, each in zip(open_ones, recent, strict=True)
+            ]
+            known_g = known_g - self._before[1].costs_g(past, since_us)
+        enough_g = np.maximum(SHARE * cost_g, LEAST_KG * _G_PER_KG)
+        ended = [any(since_us < end <= now_us for _, _, end in each[:-1]) for each in recent]
+        due = np.array(ended) | self._flagged[some] | (np.abs(cost_g - known_g) > enough_g)
+        self._cost_g[some] = np.where(due | ~np.isfinite(known_g), cost_g, known_g)
+        self._flagged[some] = False
+        return [int(number) for number in some[due & (cost_g > enough_g)]]
+
+
+def _is_frozen(job: Job, now_us: int) -> bool:
+    """Whether the next start or suspend of a job is so near that it stays."""
+    _, start_us, end_us = next(each for each in reaching(job.stretches, now_us) if each[2] > now_us)
+    return 0 < (start_us if start_us > now_us else end_us) - now_us < FROZEN_US

@@ -8,7 +8,7 @@ import numpy as np
 
 from scheduler.problem.surface import Floats, Ints
 from scheduler.simulation.request import Request
-from scheduler.simulation.run import Stretch, held_between
+from scheduler.simulation.run import Stretch, held_between, reaching
 from scheduler.simulation.table import US_PER_H
 from scheduler.simulation.world import World
 
@@ -29,9 +29,10 @@ class Prices:
         step_h = self._step_us / US_PER_H
         self._sums = np.concatenate([np.zeros((len(self.by_row), 1)), np.cumsum(self.by_row * step_h, axis=1)], axis=1)
 
-    def area(self, row: Ints | int, start_us: Ints | int, end_us: Ints | int) -> Floats:
-        """The intensity over each `[start, end)` of a cluster; NaN where it is not told. [g/kWh h]"""
-        return np.asarray(self._up_to(row, end_us) - self._up_to(row, start_us))
+    def area(self, row: Ints | int, start_us: Ints, end_us: Ints) -> Floats:
+        """The intensity over each `[start, end)` of a cluster, as many of both; NaN where it is not told. [g/kWh h]"""
+        before, behind = self._up_to(row, np.stack((start_us, end_us)))
+        return np.asarray(behind - before)
 
     def least(self, until_us: Ints) -> Floats:
         """The least intensity of each cluster from the first slot to each instant [us], shape [J, C]. [g/kWh]"""
@@ -69,21 +70,32 @@ class Prices:
 
     def cost_g(self, request: Request, stretches: Sequence[Stretch], from_us: int) -> float:
         """What stretches and the pauses between them emit behind an instant [us]. [g]"""
-        factors, total_g = self._world.factors(request.gpu_w), 0.0
-        spans = [(span, False) for span in stretches]
-        spans += [(span, True) for span in held_between(stretches, self._world.holds)]
-        for (row, start_us, end_us), held in spans:
-            begin_us = max(start_us, from_us)
-            if end_us <= begin_us:
-                continue
-            kwh, embodied_g = (factors.hold_kwh, factors.hold_g) if held else (factors.run_kwh, factors.run_g)
-            hours = (end_us - begin_us) / US_PER_H
-            total_g += kwh[row] * float(self.area(row, begin_us, end_us)) + embodied_g[row] * hours
-        return float(total_g * request.gpus)
+        return float(self.costs_g([(request, stretches)], from_us)[0])
 
-    def _up_to(self, row: Ints | int, at_us: Ints | int) -> Floats:
+    def costs_g(self, plans: Sequence[tuple[Request, Sequence[Stretch]]], from_us: int) -> Floats:
+        """The same of many plans, shape [J]. [g]"""
+        spans, rates = [], []
+        for number, (request, stretches) in enumerate(plans):
+            factors, ahead = self._world.factors(request.gpu_w), reaching(stretches, from_us)
+            for some, kwh, embodied_g in (
+                (ahead, factors.run_kwh, factors.run_g),
+                (held_between(ahead, self._world.holds), factors.hold_kwh, factors.hold_g),
+            ):
+                for row, start_us, end_us in some:
+                    if end_us > from_us:
+                        spans.append((number, row, max(start_us, from_us), end_us))
+                        rates.append((kwh[row], embodied_g[row]))
+        if not spans:
+            return np.zeros(len(plans))
+        job, rows, begin_us, until_us = np.array(spans, dtype=np.int64).T
+        each_kwh, each_g = np.array(rates).T
+        part_g = each_kwh * self.area(rows, begin_us, until_us) + each_g * ((until_us - begin_us) / US_PER_H)
+        gpus = np.array([request.gpus for request, _ in plans])
+        return np.asarray(np.bincount(job, weights=part_g, minlength=len(plans)) * gpus)
+
+    def _up_to(self, row: Ints | int, at_us: Ints) -> Floats:
         """The integral from the first slot on; NaN behind the last. [g/kWh h]"""
-        into = np.asarray(at_us) - self._made_us
+        into = at_us - self._made_us
         slot = into // self._step_us
         last = self.by_row.shape[1]
         here = self.by_row[row, np.minimum(slot, last - 1)] * ((into - slot * self._step_us) / US_PER_H)

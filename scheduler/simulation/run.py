@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -47,11 +48,24 @@ class Run:
 
 def held_between(stretches: Sequence[Stretch], holds: Flags) -> tuple[Stretch, ...]:
     """The pauses of a run in which its nodes are kept: between two stretches on one cluster that keeps them."""
+    if len(stretches) < 2:  # noqa: PLR2004  # most runs are in one piece
+        return ()
     return tuple(
         (one[0], one[2], other[1])
         for one, other in pairwise(stretches)
         if one[0] == other[0] and one[2] < other[1] and holds[one[0]]
     )
+
+
+def reaching(stretches: Sequence[Stretch], at_us: int) -> Sequence[Stretch]:
+    """The stretches that end behind an instant [us], and the one before them, since its pause may go on behind it."""
+    first = bisect_right(stretches, at_us, key=_end_us)
+    return stretches[max(0, first - 1) :]
+
+
+def _end_us(stretch: Stretch) -> int:
+    """Where it ends. [us]"""
+    return stretch[2]
 
 
 def merged(stretches: Sequence[Stretch]) -> list[Stretch]:

@@ -9,7 +9,7 @@ import numpy as np
 from scheduler.domain.placement import Placement
 from scheduler.problem.draft import TIE, Draft
 from scheduler.problem.problem import Problem
-from scheduler.problem.surface import INSTANT_TOLERANCE_H, Floats
+from scheduler.problem.surface import INSTANT_TOLERANCE_H, Floats, Ints
 from scheduler.problem.window import best_window
 from scheduler.simulation.run import Flags
 
@@ -20,11 +20,16 @@ class InOnePiece:
 
     Args:
         window: None where none fits.
-        paused_g: inf where no plan with a suspend is feasible. [g]
+        parts: rows that no checkpoint leaves, and the least that a plan with a suspend costs on them. [g]
     """
 
     window: Draft | None
-    paused_g: float
+    parts: tuple[tuple[Ints, float], ...]
+
+    @property
+    def paused_g(self) -> float:
+        """The least that any plan with a suspend costs, inf where none is feasible. [g]"""
+        return min((least_g for _, least_g in self.parts), default=np.inf)
 
     @property
     def nothing(self) -> bool:
@@ -54,22 +59,38 @@ def in_one_piece(problem: Problem) -> InOnePiece | None:
         return None
     window = best_window(problem)
     if rules is None or rules.max_suspends == 0:
-        return InOnePiece(window=window, paused_g=np.inf)
-    lost_h = float(surface.restart_h.min()) + rules.checkpoint_h
-    hours_h = problem.work_h + lost_h
+        return InOnePiece(window=window, parts=())
     room = surface.capacity >= problem.gpus
-    if np.isfinite(surface.move_h).sum() > len(surface.clusters):
-        open_rate = np.where(room, rate * problem.gpus, np.inf).min(axis=0)
-        return InOnePiece(window=window, paused_g=_cheapest_g(open_rate, surface.slot_h, hours_h))
-    hold = np.where(surface.holds[:, None], problem.hold_rate, 0.0)
-    least_g = [
-        _on_one_g((rate[row] - hold[row]) * problem.gpus, hold[row] * problem.gpus, room[row], surface.slot_h, hours_h)
-        if surface.holds[row]
-        else _in_parts_g(rate[row] * problem.gpus, room[row], surface.slot_h, problem.work_h, lost_h)
-        for row in range(len(room))
-        if room[row].any() and (problem.resumed_from is None or not surface.moved[problem.resumed_from, row])
-    ]
-    return InOnePiece(window=window, paused_g=min(least_g, default=np.inf))
+    some = np.flatnonzero(room.any(axis=1))
+    if travels(problem):
+        rows = [some] if len(some) else []
+    else:
+        came_from = problem.resumed_from
+        rows = [np.array([row]) for row in some.tolist() if came_from is None or not surface.moved[came_from, row]]
+    parts = [(each, least_paused_g(problem, each, rate, room)) for each in rows]
+    return InOnePiece(window=window, parts=tuple(part for part in parts if part[1] < np.inf))
+
+
+def travels(problem: Problem) -> bool:
+    """Whether a checkpoint gets from any cluster to any other."""
+    return bool(np.isfinite(problem.surface.move_h).sum() > len(problem.surface.clusters))
+
+
+def least_paused_g(problem: Problem, rows: Ints, rate: Floats, room: Flags) -> float:
+    """What no plan with a suspend costs less than on some rows, between which checkpoints travel or which is one. [g]
+
+    Args:
+        rate: of running, shape [C, S] [g/GPU-h]; room: whether the job fits, shape [C, S].
+    """
+    surface, rules, row = problem.surface, problem.interruption, int(rows[0])
+    lost_h = float(surface.restart_h[rows].min()) + (0.0 if rules is None else rules.checkpoint_h)
+    if travels(problem):
+        open_rate = np.where(room[rows], rate[rows] * problem.gpus, np.inf).min(axis=0)
+        return _cheapest_g(open_rate, surface.slot_h, problem.work_h + lost_h)
+    if not surface.holds[row]:
+        return _in_parts_g(rate[row] * problem.gpus, room[row], surface.slot_h, problem.work_h, lost_h)
+    hold = problem.hold_rate[row] * problem.gpus
+    return _on_one_g(rate[row] * problem.gpus - hold, hold, room[row], surface.slot_h, problem.work_h + lost_h)
 
 
 def best_whole(problem: Problem) -> Placement | None:

@@ -46,7 +46,8 @@ def test_capacity_alone_is_said_to_be_the_reason() -> None:
     needed = relaxation(posed)
     assert needed.crowded
     assert str(needed) == (
-        "other reservations alone are in the way: free their GPUs, or extend the deadline by 2h, "
+        "other reservations, or hours in which clusters are closed, alone are in the way: free GPUs, or extend the "
+        "deadline by 2h, "
         "to 2026-03-01T05:00:00Z"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -70,3 +71,34 @@ def test_forgetting_the_past_leaves_the_future() -> None:
     capacity.forget(1100)
 
     assert before == [capacity.fits(at, at + 1, 2) for at in range(1100, 1210)]
+
+
+@settings(max_examples=150)
+@given(spans=SPANS, start=st.integers(0, 40), lengths=st.lists(st.integers(1, 40), min_size=1, max_size=4))
+def test_the_most_that_is_free_is_that_of_the_best_instant(
+    spans: list[tuple[int, int, int]], start: int, lengths: list[int]
+) -> None:
+    """From one instant until each of some later ones."""
+    capacity, free = filled(spans)
+
+    expected = [max(free[start : start + length]) for length in lengths]
+
+    assert expected == capacity.most(start, np.array([start + length for length in lengths])).tolist()
+
+
+@settings(max_examples=150)
+@given(spans=SPANS, now=st.integers(0, 20), length=st.integers(1, 20), gpus=st.integers(1, GPUS))
+def test_a_run_that_finds_its_gpus_at_no_instant_before_its_start_cannot_start_sooner(
+    spans: list[tuple[int, int, int]], now: int, length: int, gpus: int
+) -> None:
+    """So nobody needs to ask again for it when room comes free behind its start, or too little before it."""
+    capacity, _ = filled(spans[:6])
+    start = capacity.earliest(now, length, gpus)
+    capacity.take(start, start + length, gpus)
+    for at, lasts, wide in spans[6:]:
+        capacity.give(at, at + lasts, wide)
+    may = start > now and capacity.most(now, np.array([start]))[0] >= gpus
+
+    capacity.give(start, start + length, gpus)
+
+    assert may or capacity.earliest(now, length, gpus) == start

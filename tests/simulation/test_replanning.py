@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from policies.carbon_aware import CarbonAware
@@ -233,15 +233,29 @@ def test_every_run_does_its_own_work_and_who_was_to_be_on_time_is(
 
 @settings(max_examples=25, deadline=None)
 @given(at_h=st.floats(0, 60), hours=st.floats(0.2, 12), pauses=st.booleans())
+@example(at_h=4.0, hours=12.0, pauses=True)
 def test_a_job_alone_with_perfect_forecasts_keeps_its_plan(at_h: float, hours: float, *, pauses: bool) -> None:
-    """Nothing new comes, so passes change nothing."""
+    """Nothing new comes, so passes change nothing, but where what is left in one piece may start off the slots."""
     on = world()
     one = pausing(request(at_h=round(at_h, 3), hours=round(hours, 3)), may=pauses)
 
     [never] = replay(on, [one], CarbonAware(), Perfect(on.table))
     [hourly] = replay(on, [one], CarbonAware(), Perfect(on.table), passes=HOURLY)
 
-    assert never.stretches == hourly.stretches
+    never_kg, hourly_kg = bill(on, [one, one], [never, hourly]).total_kg
+    assert never.stretches == hourly.stretches or (len(never.stretches) > 1 and hourly_kg < never_kg)
+
+
+def test_a_plan_that_ends_behind_the_table_is_made_again_inside_it() -> None:
+    """Late by then, a job moves up as soon as room comes free; nothing is asked of hours that nobody knows."""
+    on = world(gpus=8, hours=40)
+    on = World(on.clusters[1:], on.table)
+    first = request("first", hours=20, estimate=timedelta(hours=30), deadline=T0 + timedelta(hours=20))
+    others = [request(name, at_h, 8, deadline=T0 + timedelta(hours=8 + at_h)) for name, at_h in (("b", 1), ("c", 2))]
+    runs = replay(on, [first, *others], CarbonAware(), Perfect(on.table), passes=HOURLY[:39])
+    finish_h = [run.finish_us / US_PER_H for run in runs]
+    assert [20, 28] == finish_h[:2]
+    assert 36 <= finish_h[2] <= 40
 
 
 def test_passes_are_of_hours_or_of_issues() -> None:

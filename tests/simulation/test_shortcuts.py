@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,17 +13,23 @@ from hypothesis import strategies as st
 from policies.carbon_aware import CarbonAware
 from scheduler.domain.errors import Infeasible
 from scheduler.problem.feasible import violations
+from scheduler.problem.hysteresis import least_gain_kg
+from scheduler.problem.pieces import GoesOn
 from scheduler.problem.pricing import price
-from scheduler.problem.problem import Problem
+from scheduler.problem.problem import Interruption, Problem
+from scheduler.problem.surface import Floats
+from scheduler.problem.window import best_start
 from scheduler.simulation.bill import bill
 from scheduler.simulation.coarser import coarser
 from scheduler.simulation.forecasts import Perfect
 from scheduler.simulation.job import Job
+from scheduler.simulation.pausing import Enough, near_enough, paused_later
 from scheduler.simulation.prices import Prices
 from scheduler.simulation.replay import replay
-from scheduler.simulation.table import US_PER_H
+from scheduler.simulation.table import US_PER_H, table_of
 from scheduler.simulation.whole import in_one_piece
-from tests.simulation.replay_worlds import pausing, request, world
+from scheduler.simulation.world import World
+from tests.simulation.replay_worlds import cluster, pausing, request, series, world
 
 TAKEN = st.lists(st.tuples(st.integers(0, 1), st.floats(0, 20), st.floats(0.5, 9)), max_size=5)
 
@@ -80,6 +90,87 @@ def test_a_plan_on_longer_slots_is_one_on_the_finer_ones(
 
     assert len(longer.surface.slot_h) <= len(problem.surface.slot_h)
     assert [] == list(violations(problem, plan))
+
+
+@settings(max_examples=60, deadline=None)
+@POSED
+def test_a_plan_that_is_near_enough_is_as_near_as_one_stays(
+    at_h: float, hours: float, restart_h: float, taken: list[tuple[int, float, float]], paused: str
+) -> None:
+    """It breaks nothing, is no worse than the best run in one piece, and the optimum gains less than a change needs."""
+    problem = posed(at_h, hours, restart_h, paused, taken)
+    found = in_one_piece(problem)
+    assert found is not None
+    enough = near_enough(problem, found)
+    near = enough.draft
+    if near is None or not enough.is_enough:
+        return
+    best = CarbonAware().place(problem)
+
+    cost_g = 1000 * price(problem, near.placement(problem)).objective_kg("lifecycle")
+    best_g = 1000 * price(problem, best).objective_kg("lifecycle")
+    assert [] == list(violations(problem, near.placement(problem)))
+    assert cost_g == pytest.approx(near.cost_g)
+    assert found.window is None or cost_g <= found.window.cost_g * (1 + 1e-9)
+    assert cost_g - best_g <= 1000 * least_gain_kg(cost_g / 1000) * (1 + 1e-9)
+
+
+def test_no_suspend_is_sought_that_would_be_of_no_use() -> None:
+    """Where a plan with a suspend would have to cost nothing, the best run in one piece is enough."""
+    problem = posed(13.0, 8.0, 0.1, "off", [])
+    found = in_one_piece(problem)
+    assert found is not None
+
+    assert near_enough(problem, found).draft is not found.window
+    assert Enough(draft=found.window, is_enough=True) == near_enough(problem, found, 0.0)
+
+
+@settings(max_examples=60, deadline=None)
+@POSED
+def test_a_run_is_suspended_only_where_that_gains_enough(
+    at_h: float, hours: float, restart_h: float, taken: list[tuple[int, float, float]], paused: str
+) -> None:
+    """The plan goes on from now for the least time, breaks nothing, and betters going on by what a change needs."""
+    problem = posed(at_h, hours, restart_h, paused, taken)
+    if problem.surface.capacity[1, 0] < problem.gpus:
+        return
+    plan = paused_later(problem, GoesOn(row=1, least_h=0.5))
+    if plan is None:
+        return
+
+    first = plan.segments[0]
+    assert ("berlin", problem.surface.origin) == (first.cluster, first.start)
+    assert first.end - first.start >= timedelta(minutes=30)
+    assert len(plan.segments) > 1
+    assert [] == list(violations(problem, plan))
+    whole = best_start(problem, np.array([1]), np.zeros(1))
+    if whole is not None:
+        cost_g = 1000 * price(problem, plan).objective_kg("lifecycle")
+        assert cost_g <= whole.cost_g - 1000 * least_gain_kg(whole.cost_g / 1000)
+
+
+class Surprise:
+    """A forecast that says from the second hour on that the hours from the third to the twentieth are dirty."""
+
+    name = "a test"
+
+    def course(self, first: int, count: int) -> Floats:
+        """What is said at the start of hour `first`. [g/kWh]"""
+        hour = first + np.arange(count)
+        return np.where((first >= 2) & (hour >= 3) & (hour < 20), 900.0, 100.0)[None]
+
+
+@pytest.mark.parametrize(("least_h", "until_h"), [(0.0, 3), (6.0, 6)])
+def test_a_run_is_suspended_no_sooner_than_its_segment_is_long(least_h: float, until_h: int) -> None:
+    """What it has run counts towards the least length."""
+    on = World([cluster("berlin", "DE")], table_of({"DE": series("DE", [100.0] * 72)}))
+    one = pausing(request(hours=10.0), restart_h=0.1)
+    one = replace(one, interruption=Interruption(min_segment_h=least_h))
+
+    (run,) = replay(on, [one], CarbonAware(), Surprise(), passes=tuple(hour * US_PER_H for hour in range(72)))
+
+    assert (0, 0, until_h * US_PER_H) == run.stretches[0]
+    assert run.stretches[1][1] == 20 * US_PER_H
 
 
 @settings(max_examples=30, deadline=None)
