@@ -18,10 +18,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from benchmarks.invented_trace import case_asked, parser_of
-from cli.simulate_crew import Alone, Crew
-from cli.simulate_processes import Processes
-from cli.simulate_ray_address import RAY_SETTINGS, ClientServer, client_server_of
-from cli.simulate_work import Order, Work
+from cli.replays.crew import Alone, Crew
+from cli.replays.processes import Processes
+from cli.replays.ray_address import RAY_SETTINGS, ClientServer, client_server_of
+from cli.replays.work import Order, Work
 from policies.carbon_aware import CarbonAware
 from scheduler.execution.clock import SystemClock
 from scheduler.execution.local_head import LocalHead
@@ -61,7 +61,7 @@ def took_s(crew: Crew, orders: Sequence[Order]) -> float:
 def measured(server: ClientServer, work: Work, replays: Sequence[int]) -> None:
     """Print a line a size."""
     os.environ |= RAY_SETTINGS
-    from cli.simulate_ray_cluster import RayCluster  # noqa: PLC0415  # it reads its settings when it is imported
+    from cli.replays.ray_cluster import RayCluster  # noqa: PLC0415  # it reads its settings when it is imported
 
     cores = os.cpu_count() or 1
     ray = RayCluster(server, way_out="", say=print, again=lambda _order: None)

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from benchmarks.invented_trace import case_asked, parser_of
-from cli.simulate_case import Case
+from cli.replays.case import Case
 from policies.carbon_aware import CarbonAware
 from policies.run_now import RunNow
 from scheduler.ports import Policy

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cli.simulate_case import Asked, Case, case_of
+from cli.replays.case import Asked, Case, case_of
 
 DAYS = 60
 START = datetime(2022, 3, 1, tzinfo=UTC)

@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks.invented_trace import case_asked, parser_of
 from benchmarks.peers import CATS, CATS_MOST_MINUTES, MINUTE, Peer, Question, found_here
-from cli.simulate_case import Case
+from cli.replays.case import Case
 from policies.carbon_aware import CarbonAware
 from policies.lowest_carbon_window import LowestCarbonWindow
 from policies.run_now import RunNow

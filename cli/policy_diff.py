@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.replay_options import (
+from cli.replays.options import (
     Clusters,
     Forecasts,
     FromStore,
@@ -55,9 +55,9 @@ def diff(
       carbonsched policy diff run-now carbon-aware --jobs trace.csv --intensity-table grid.csv --json
     """
     from cli.console import emit, emit_json, say
-    from cli.replay_options import require_one_trace
-    from cli.simulate_case import Asked, policies_named
-    from cli.simulate_run import Cases, Machines, Task, run_all
+    from cli.replays.case import Asked, policies_named
+    from cli.replays.options import require_one_trace
+    from cli.replays.run import Cases, Machines, Task, run_all
     from scheduler.domain.errors import InvalidInput
     from scheduler.simulation.otherwise import otherwise
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from cli.replay_options import (
+from cli.replays.options import (
     Clusters,
     Executor,
     Forecasts,
@@ -26,7 +26,7 @@ from cli.replay_options import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cli.tuned import Candidate, Judged, Tuned
+    from cli.replays.tuned import Candidate, Judged, Tuned
     from scheduler.simulation.tuning import Limit
 
 _DEFAULT: Final = ("run-now", "lowest-carbon-window", "lowest-carbon-region", "carbon-aware")
@@ -79,10 +79,10 @@ def tune(
       carbonsched policy tune --jobs trace.csv --intensity-table grid.csv --sweep slack=0,6 --limit 'mean_wait<6h'
     """
     from cli.console import emit, emit_json, say
-    from cli.replay_options import require_one_trace
-    from cli.simulate_case import Asked
-    from cli.simulate_run import machines_of
-    from cli.tuned import tuned, write_settings
+    from cli.replays.case import Asked
+    from cli.replays.options import require_one_trace
+    from cli.replays.run import machines_of
+    from cli.replays.tuned import tuned, write_settings
     from scheduler.domain.instant import parse_instant
     from scheduler.simulation.tuning import objective_of, parse_limit
 

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from cli.replay_options import Executor
+from cli.replays.options import Executor
 
 _DEFAULT: Final = ("run-now", "carbon-aware")
 
@@ -154,10 +154,10 @@ def simulate(
       carbonsched simulate --jobs trace.csv --intensity-table grid.csv --sweep slack=0,6,24 --sweep restart=0m,10m
       carbonsched simulate --jobs trace.csv --intensity-table grid.csv --slack 24 --resume done -o page.html
     """
-    from cli.simulate_case import Asked
-    from cli.simulate_deliver import Delivery, deliver
-    from cli.simulate_run import machines_of
-    from cli.simulate_sweep import settings_of
+    from cli.replays.case import Asked
+    from cli.replays.deliver import Delivery, deliver
+    from cli.replays.run import machines_of
+    from cli.replays.sweep import settings_of
     from scheduler.domain.errors import InvalidInput
     from scheduler.domain.instant import parse_instant
 

@@ -11,7 +11,7 @@ import platformdirs
 import pytest
 
 from cli import main, wiring
-from cli.tuned import Candidate, Judged
+from cli.replays.tuned import Candidate, Judged
 from tests.cli.test_simulate_command import CLUSTER
 from tests.simulation.test_tuning import BASE
 

@@ -311,7 +311,7 @@ def test_an_interrupted_replay_leaves_the_file_of_before(
         """Stands for a person who presses Ctrl-C."""
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cli.simulate_work.replay", interrupted)
+    monkeypatch.setattr("cli.replays.work.replay", interrupted)
 
     assert ran(folder, JOBS, "-o", "out.json") == 130
     assert "before" == (folder / "out.json").read_text()

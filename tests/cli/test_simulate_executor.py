@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from cli import child, main, simulate_node, simulate_run
-from cli.simulate_crew import Far, Making
-from cli.simulate_line import Line
-from cli.simulate_pace import Pace
-from cli.simulate_ray_address import ClientServer, client_server_of
-from cli.simulate_work import Order
+from cli import child, main
+from cli.replays import node, run
+from cli.replays.crew import Far, Making
+from cli.replays.line import Line
+from cli.replays.pace import Pace
+from cli.replays.ray_address import ClientServer, client_server_of
+from cli.replays.work import Order
 from scheduler.domain.errors import CarbonschedError, ClusterRefused, ClusterUnreachable, InvalidInput
 from scheduler.execution import local_process
 from tests.cli.test_simulate_sweep import FILES
@@ -50,7 +51,7 @@ def test_a_small_sweep_is_made_here_and_nothing_is_connected_to(capsys: pytest.C
 @pytest.mark.usefixtures("folder")
 def test_a_large_sweep_needs_its_cluster(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nobody answers it ends with 5, an error and a hint, one line each."""
-    monkeypatch.setattr(simulate_run, "_RAY_PAYS_FROM_S", 0.0)
+    monkeypatch.setattr(run, "_RAY_PAYS_FROM_S", 0.0)
     assert main.run(["simulate", *FILES, "--executor", CLOSED]) == 5
     said = capsys.readouterr().err.splitlines()
     assert [f"error: no connection to {CLOSED}: Connection refused", "hint: is the cluster up"] == [
@@ -103,16 +104,16 @@ def test_what_can_be_known_of_a_cluster_is_told_before_ray_is_asked() -> None:
 
 def test_a_node_that_cannot_make_replays_is_told_by_what_it_lacks() -> None:
     """What is missing, and what is too old; what is here will do."""
-    assert [] == simulate_node.misfits(simulate_node.versions())
+    assert [] == node.misfits(node.versions())
     found = {"python": "3.11.4", "numpy": "1.26.4", "pydantic": "2.10.0rc1", "pyyaml": ""}
-    assert ["numpy>=2 (it has 1.26.4)", "pyyaml>=6 (missing)"] == simulate_node.misfits(found)
+    assert ["numpy>=2 (it has 1.26.4)", "pyyaml>=6 (missing)"] == node.misfits(found)
 
 
 def test_a_policy_that_is_not_on_a_node_is_named() -> None:
     """The error travels back, for it is of the replay and not of the node's code."""
     import pickle  # noqa: PLC0415  # what a node does is all that needs it
 
-    found = pickle.loads(simulate_node.made(pickle.dumps(orders()[0].work), b"ctheir_policies\nMine\n.", False))  # noqa: FBT003  # as Ray hands it over
+    found = pickle.loads(node.made(pickle.dumps(orders()[0].work), b"ctheir_policies\nMine\n.", False))  # noqa: FBT003  # as Ray hands it over
     assert isinstance(found, ClusterRefused)
     assert "no module 'their_policies'" in found.message
 
@@ -140,7 +141,7 @@ def test_what_was_finished_before_the_end_is_taken_up(
     more = ("--slack", "6", "--forecasts", "history")
     whole = sha256(capsys, *more)
     with monkeypatch.context() as patch:
-        patch.setattr(simulate_run, "Alone", lambda: Cut(error))
+        patch.setattr(run, "Alone", lambda: Cut(error))
         assert code == main.run(["simulate", *FILES, *more, "--resume", "kept"])
     assert bool(re.search(r"1 of \d replays are kept", capsys.readouterr().err)) is (code == 130)
     assert main.run(["simulate", *FILES, "--json", *more, "--resume", "kept"]) == 0

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cli.simulate_times import weeks_to
-from cli.simulate_trace import Reading, Trace, read_trace
+from cli.traces.reading import Reading, Trace, read_trace
+from cli.traces.times import weeks_to
 from scheduler.domain.errors import InvalidInput
 from scheduler.domain.instant import format_instant
 

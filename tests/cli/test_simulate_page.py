@@ -15,11 +15,11 @@ import pandas as pd
 import pytest
 
 from cli import main, wiring
-from cli.simulate_case import Asked
-from cli.simulate_page import simulation_of
-from cli.simulate_resume import Kept
-from cli.simulate_run import Machines
-from cli.simulate_sweep import STATIC, Seen, settings_of, swept
+from cli.replays.case import Asked
+from cli.replays.page import simulation_of
+from cli.replays.resume import Kept
+from cli.replays.run import Machines
+from cli.replays.sweep import STATIC, Seen, settings_of, swept
 from tests.cli.test_simulate_sweep import FILES
 from tests.cli.test_simulate_sweep import folder as folder  # noqa: PLC0414  # a fixture
 
@@ -30,7 +30,7 @@ ASKED = Asked(
 KILLED = """
 import os, signal
 from cli import main
-from cli.simulate_resume import Kept
+from cli.replays.resume import Kept
 keep, done = Kept.keep, []
 def killed(self, key, replayed):
     keep(self, key, replayed)

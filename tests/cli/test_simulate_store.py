@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from cli import main, wiring
-from cli.simulate_store import from_store
-from cli.simulate_trace import Reading
+from cli.traces.reading import Reading
+from cli.traces.store import from_store
 from scheduler.records.rows import JobState
 from tests.cli.ended import add_ended
 from tests.cli.test_simulate_command import CLUSTER

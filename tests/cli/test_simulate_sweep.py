@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from cli import main, simulate_run
-from cli.simulate_case import Asked
-from cli.simulate_sweep import settings_of
+from cli import main
+from cli.replays import run
+from cli.replays.case import Asked
+from cli.replays.sweep import settings_of
 from scheduler.domain.errors import InvalidInput, UnknownName
 from tests.cli.test_simulate_command import CLUSTER
 
@@ -64,7 +65,7 @@ def test_processes_change_nothing_but_the_time(
 ) -> None:
     """Eight processes give the checksum that one gives; the checksum changes where a figure does."""
     one = document(capsys, "--slack", "24", "--workers", "1")
-    monkeypatch.setattr(simulate_run, "_PAYS_FROM", 1)
+    monkeypatch.setattr(run, "_PAYS_FROM", 1)
     many = document(capsys, "--slack", "24", "--workers", "8")
     other = document(capsys, "--slack", "0", "--workers", "1")
     assert one["sha256"] == many["sha256"] != other["sha256"]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
-from cli.simulate_work import Order, Work
+from cli.replays.work import Order, Work
 from policies.carbon_aware import CarbonAware
 from policies.run_now import RunNow
 from scheduler.domain.placement import Placement

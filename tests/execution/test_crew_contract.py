@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cli.simulate_crew import Alone, Crew
-from cli.simulate_processes import Processes
-from cli.simulate_ray_address import RAY_SETTINGS, ClientServer
-from cli.simulate_work import Order
+from cli.replays.crew import Alone, Crew
+from cli.replays.processes import Processes
+from cli.replays.ray_address import RAY_SETTINGS, ClientServer
+from cli.replays.work import Order
 from policies.run_now import RunNow
 from policies.threshold import Threshold
 from scheduler.domain.errors import CarbonschedError, ClusterRefused, ClusterUnreachable, InvalidInput
@@ -64,7 +64,7 @@ def ray_bench(local_ray: LocalRay, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         monkeypatch.setenv(name, value)
     import ray  # noqa: PLC0415  # it reads its settings when it is imported
 
-    from cli.simulate_ray_cluster import RayCluster  # noqa: PLC0415  # the same
+    from cli.replays.ray_cluster import RayCluster  # noqa: PLC0415  # the same
 
     said: list[str] = []
     base = json.loads((local_ray.state_dir / "local" / "quebec.json").read_text())["base"]
@@ -162,7 +162,7 @@ def test_a_replay_whose_worker_died_is_begun_anew_and_not_for_ever(
 ) -> None:
     """The first dies once, the second each time; each new beginning is said."""
     for name, value in (("_TRIES", 2), ("_LEAST_IN_FLIGHT", 1), ("_AHEAD", 0)):  # one after the other
-        monkeypatch.setattr(f"cli.simulate_ray_cluster.{name}", value)
+        monkeypatch.setattr(f"cli.replays.ray_cluster.{name}", value)
     once = Order(work=work(), policy=Deadly(tmp_path / "died"), perfect=False)
     always = Order(work=once.work, policy=Deadly(), perfect=False)
     with closing(ray_bench.crew.made([once, always], unseen)) as making:

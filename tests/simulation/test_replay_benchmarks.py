@@ -12,7 +12,7 @@ import pytest
 from benchmarks.bench_simulate import Size, growth, repeated, thinned
 from benchmarks.peer_replay import Starts, at_their_starts, planned, queued, starts_of, unlimited
 from benchmarks.peers import HOUR, Ask, Cats, Question
-from cli.simulate_case import Case
+from cli.replays.case import Case
 from policies.run_now import RunNow
 from scheduler.simulation.forecasts import Perfect
 from scheduler.simulation.request import Request

@@ -20,10 +20,10 @@ from typing import Final, cast
 import ray
 from grpc import RpcError
 
-from cli import simulate_node
-from cli.simulate_crew import Far, Making
-from cli.simulate_ray_address import ClientServer
-from cli.simulate_work import Order, Work
+from cli.replays import node
+from cli.replays.crew import Far, Making
+from cli.replays.ray_address import ClientServer
+from cli.replays.work import Order, Work
 from scheduler.domain.errors import CarbonschedError, ClusterRefused, ClusterUnreachable
 from scheduler.simulation.results import Replayed
 
@@ -85,7 +85,7 @@ class RayCluster:
 
     def _fit(self) -> None:
         """Ask a node what it has, and refuse it where replays cannot be made there."""
-        asked = ray.remote(num_cpus=0)(simulate_node.versions).remote()
+        asked = ray.remote(num_cpus=0)(node.versions).remote()
         try:
             found = ray.get(asked, timeout=_FIT_WITHIN_S)
         except (ray.exceptions.RuntimeEnvSetupError, ray.exceptions.RayTaskError, *_DIED) as exc:
@@ -94,7 +94,7 @@ class RayCluster:
             raise ClusterUnreachable(
                 f"{self._server.url} has run nothing within {_FIT_WITHIN_S:.0f} s", hint="see its dashboard"
             ) from exc
-        wrong = simulate_node.misfits(found)
+        wrong = node.misfits(found)
         if wrong:
             raise ClusterRefused(
                 f"the nodes of {self._server.url} cannot make replays: {', '.join(wrong)}",
@@ -102,7 +102,7 @@ class RayCluster:
             )
         if not self._cpus():
             self._say(f"{self._server.url} has no CPU yet: replays begin when it has")
-        here = simulate_node.versions()
+        here = node.versions()
         if other := [name for name in ("numpy", "python") if found[name] != here[name]]:
             told = ", ".join(f"{name} {found[name]} there, {here[name]} here" for name in other)
             self._say(f"note: {told}: last digits may differ from a replay made here")
@@ -114,7 +114,7 @@ class RayCluster:
 
     def _finished(self, orders: Sequence[Order]) -> Making:
         """What is done, with so many replays in flight as keep every CPU busy."""
-        make = ray.remote(num_cpus=1, max_retries=0)(simulate_node.made)  # begun anew by us, who say so
+        make = ray.remote(num_cpus=1, max_retries=0)(node.made)  # begun anew by us, who say so
         waiting, flying, cases = deque(orders), dict[Ref[bytes], Order](), _Cases(orders)
         try:
             while waiting or flying:
@@ -209,13 +209,13 @@ def _connected(server: ClientServer) -> Iterator[None]:
 
 def _connect(server: ClientServer) -> None:
     """Connect, and say in our words what is wrong."""
-    home = Path(__file__).resolve().parents[1]
+    home = Path(__file__).resolve().parents[2]
     env: dict[str, object] = {
         "py_modules": [str(home / name) for name in PACKAGES],
         "excludes": ["__pycache__", "*.pyc"],
     }
     if server.pip:
-        env["pip"] = [f"{name}=={importlib.metadata.version(name)}" for name in simulate_node.NEEDED]
+        env["pip"] = [f"{name}=={importlib.metadata.version(name)}" for name in node.NEEDED]
     try:
         ray.init(server.url, runtime_env=env, logging_level=logging.CRITICAL, log_to_driver=False)
     except ray.exceptions.AuthenticationError as exc:

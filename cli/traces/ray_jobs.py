@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final, cast
 
-from cli.simulate_formats import START, Row, Rows
-from cli.simulate_status import fate_of
+from cli.traces.formats import START, Row, Rows
+from cli.traces.status import fate_of
 from scheduler.domain.errors import InvalidInput
 from scheduler.domain.instant import format_instant
 from scheduler.simulation.screening import Why

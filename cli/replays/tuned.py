@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from cli import wiring
-from cli.simulate_case import Asked, Case, policies_named, within
-from cli.simulate_run import Cases, Machines, run_all, tasks_of
-from cli.simulate_sweep import BASELINE, settings_of
+from cli.replays.case import Asked, Case, policies_named, within
+from cli.replays.run import Cases, Machines, run_all, tasks_of
+from cli.replays.sweep import BASELINE, settings_of
 from scheduler.domain.errors import CarbonschedError, Infeasible, InvalidInput
 from scheduler.simulation.results import Outcome, compare, in_all
 from scheduler.simulation.tuning import Limit, best, broken, objective_of

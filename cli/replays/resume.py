@@ -23,7 +23,7 @@ from scheduler.simulation.bill import Bill
 from scheduler.simulation.results import Replayed
 
 if TYPE_CHECKING:
-    from cli.simulate_case import Asked, Case
+    from cli.replays.case import Asked, Case
 
 METHOD: Final = "1"
 """Of replays: rises with every change of what one comes to."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from cli.console import SCHEMA, table
-from cli.simulate_case import Asked, Case
-from cli.simulate_figures import as_json
+from cli.replays.case import Asked, Case
+from cli.replays.figures import as_json
 from scheduler.domain.errors import CarbonschedError, InvalidInput
 from scheduler.domain.instant import format_instant
 from scheduler.reporting.simulation_figures import SettingFigures

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from cli import wiring
-from cli.simulate_times import weeks_to
-from cli.simulate_trace import Reading, Trace
+from cli.traces.reading import Reading, Trace
+from cli.traces.times import weeks_to
 from scheduler.problem.problem import Interruption
 from scheduler.records.gather import JobHistory, gather_all
 from scheduler.records.home_run import home_run

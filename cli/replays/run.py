@@ -10,14 +10,14 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final
 
-from cli.simulate_case import Asked, Case, case_of, policies_named
-from cli.simulate_crew import Alone, Crew, Making
-from cli.simulate_line import Line
-from cli.simulate_pace import Pace
-from cli.simulate_processes import Processes
-from cli.simulate_ray_address import RAY_SETTINGS, ClientServer, client_server_of
-from cli.simulate_resume import Kept, ground_of, key_of
-from cli.simulate_work import Order, Work
+from cli.replays.case import Asked, Case, case_of, policies_named
+from cli.replays.crew import Alone, Crew, Making
+from cli.replays.line import Line
+from cli.replays.pace import Pace
+from cli.replays.processes import Processes
+from cli.replays.ray_address import RAY_SETTINGS, ClientServer, client_server_of
+from cli.replays.resume import Kept, ground_of, key_of
+from cli.replays.work import Order, Work
 from scheduler.ports import Policy
 from scheduler.simulation.forecasts import Perfect
 from scheduler.simulation.results import Replayed
@@ -199,7 +199,7 @@ def _crew(left: Sequence[Order], machines: Machines, pace: Pace, line: Line, way
             machines.ray.check(os.environ)
             for name, value in RAY_SETTINGS.items():
                 os.environ.setdefault(name, value)  # Ray reads them when it is imported
-            from cli.simulate_ray_cluster import RayCluster
+            from cli.replays.ray_cluster import RayCluster
 
             line.say(f"about {work_s:.0f} s of work: it goes to {machines.ray.url}")
             return RayCluster(machines.ray, way_out=way_out, say=line.say, again=pace.again)

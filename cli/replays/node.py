@@ -46,7 +46,7 @@ def made(work: bytes, policy: bytes, perfect: bool) -> bytes:
     from scheduler.domain.errors import CarbonschedError, ClusterRefused
 
     try:
-        from cli.simulate_work import Order
+        from cli.replays.work import Order
 
         order = Order(work=pickle.loads(work), policy=pickle.loads(policy), perfect=perfect)  # noqa: S301  # our own
         found: object = order.made(lambda _jobs, _took_s: None)

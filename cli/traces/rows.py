@@ -11,10 +11,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
-from cli.simulate_formats import PAI, Row, Rows, of_pai
-from cli.simulate_ray_jobs import is_ray, of_ray
-from cli.simulate_sacct import is_sacct, of_sacct
-from cli.simulate_status import fate_of
+from cli.traces.formats import PAI, Row, Rows, of_pai
+from cli.traces.ray_jobs import is_ray, of_ray
+from cli.traces.sacct import is_sacct, of_sacct
+from cli.traces.status import fate_of
 from scheduler.domain.errors import InvalidInput
 
 _GZIP_MAGIC: Final = b"\x1f\x8b"

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Final, cast
 
 from cli.console import SCHEMA
+from cli.replays.case import Asked
+from cli.replays.sweep import BASELINE, STATIC, Seen
 from cli.schema import VERSION
-from cli.simulate_case import Asked
-from cli.simulate_sweep import BASELINE, STATIC, Seen
 from scheduler.reporting.simulation_choices import Choice, choices, cost, delay, front, most_saved
 from scheduler.reporting.simulation_figures import Simulation
 

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from cli.simulate_cells import ended_share, gpus_of, hours, minutes, number, power_w
-from cli.simulate_formats import Row
-from cli.simulate_rows import read_rows
-from cli.simulate_status import fate_of
-from cli.simulate_times import days_to, instant_of, moved, weeks_to, zone_of
+from cli.traces.cells import ended_share, gpus_of, hours, minutes, number, power_w
+from cli.traces.formats import Row
+from cli.traces.rows import read_rows
+from cli.traces.status import fate_of
+from cli.traces.times import days_to, instant_of, moved, weeks_to, zone_of
 from scheduler.domain.errors import CarbonschedError, InvalidInput
 from scheduler.domain.instant import to_utc
 from scheduler.problem.problem import Interruption

@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from cli.simulate_formats import Row, Rows
-from cli.simulate_status import fate_of
+from cli.traces.formats import Row, Rows
+from cli.traces.status import fate_of
 from scheduler.domain.errors import InvalidInput
 from scheduler.simulation.screening import Why
 

@@ -17,8 +17,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
 
-from cli.simulate_crew import Far, Making
-from cli.simulate_work import Order
+from cli.replays.crew import Far, Making
+from cli.replays.work import Order
 from scheduler.domain.errors import CarbonschedError
 from scheduler.simulation.results import Replayed
 

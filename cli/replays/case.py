@@ -10,10 +10,10 @@ from typing import Final
 
 from cli import wiring
 from cli.settings import parse_share_pct
-from cli.simulate_issued import read_issues
-from cli.simulate_power import read_power
-from cli.simulate_store import from_store
-from cli.simulate_trace import Reading, Trace, read_trace
+from cli.traces.issued import read_issues
+from cli.traces.power import read_power
+from cli.traces.reading import Reading, Trace, read_trace
+from cli.traces.store import from_store
 from intensity_sources.csv_file import CsvFile
 from scheduler.domain.basis import parse_basis
 from scheduler.domain.duration import parse_duration

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from cli import wiring
 from cli.console import emit, emit_json, say
+from cli.replays.budget import budget_json, budget_lines, parse_budget
+from cli.replays.case import Asked
+from cli.replays.output import as_text, document_bytes, form_of, parquet_bytes, write_whole
+from cli.replays.page import choices_json, rows_of, simulation_of
+from cli.replays.resume import Kept
+from cli.replays.run import Machines
+from cli.replays.sweep import Seen, Setting, swept
 from cli.report_language import language_of
-from cli.simulate_budget import budget_json, budget_lines, parse_budget
-from cli.simulate_case import Asked
-from cli.simulate_output import as_text, document_bytes, form_of, parquet_bytes, write_whole
-from cli.simulate_page import choices_json, rows_of, simulation_of
-from cli.simulate_resume import Kept
-from cli.simulate_run import Machines
-from cli.simulate_sweep import Seen, Setting, swept
 from scheduler.reporting.language import ENGLISH, Language
 from scheduler.reporting.simulation_figures import Simulation
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from typing import Protocol
 
-from cli.simulate_work import Order
+from cli.replays.work import Order
 from scheduler.simulation.results import Replayed
 
 Far = Callable[[Order, int, float], None]

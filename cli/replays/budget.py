@@ -12,9 +12,9 @@ from typing import Final
 import numpy as np
 
 from cli.budgets import month_of
+from cli.replays.case import Case
+from cli.replays.sweep import Seen
 from cli.settings import Settings
-from cli.simulate_case import Case
-from cli.simulate_sweep import Seen
 from scheduler.domain.errors import InvalidInput
 from scheduler.problem.surface import Floats, Ints
 from scheduler.records.budgets import Budget, Use, parse_budgets

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cli.simulate_work import Order
+from cli.replays.work import Order
 
 
 class Pace:

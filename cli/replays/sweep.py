@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from cli.simulate_case import SETTINGS, Asked, Case, policies_named
-from cli.simulate_figures import figures_of
-from cli.simulate_output import as_document
-from cli.simulate_resume import Kept
-from cli.simulate_run import Cases, Machines, Task, run_all, tasks_of
+from cli.replays.case import SETTINGS, Asked, Case, policies_named
+from cli.replays.figures import figures_of
+from cli.replays.output import as_document
+from cli.replays.resume import Kept
+from cli.replays.run import Cases, Machines, Task, run_all, tasks_of
 from scheduler.domain.errors import InvalidInput, UnknownName
 from scheduler.ports import Policy
 from scheduler.reporting.simulation_figures import SettingFigures

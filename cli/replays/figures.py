@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from cli.simulate_case import Case
+from cli.replays.case import Case
 from scheduler.problem.surface import Floats, Ints
 from scheduler.reporting.simulation_classes import CLASSES, class_of
 from scheduler.reporting.simulation_figures import (

@@ -1,0 +1,1 @@
+"""Traces of jobs from disk and from the store, whatever wrote them."""
