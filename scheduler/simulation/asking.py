@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from policies.carbon_aware import CarbonAware
+from policies.elastic import Elastic
 from scheduler.domain.errors import Infeasible
 from scheduler.domain.placement import Placement
 from scheduler.domain.units import G_PER_KG
@@ -50,7 +51,8 @@ class Asker:
     ) -> None:
         self._world, self._policy, self._forecasts, self._taken = world, policy, forecasts, taken
         self._every_us = every_us
-        self._exact = type(policy) is CarbonAware  # what is left out of its search is proved for it alone
+        # What is left out of the search is proved for these alone; no job of a replay has another width than its own.
+        self._exact = type(policy) in {CarbonAware, Elastic}
         self._course: tuple[int, int, Floats] | None = None
 
     def place(

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.carbon_aware import CarbonAware
+from policies.elastic import Elastic
 from policies.lowest_carbon_region import LowestCarbonRegion
 from policies.lowest_carbon_window import LowestCarbonWindow
 from policies.run_now import RunNow
@@ -169,6 +170,17 @@ def test_the_shortcut_of_run_now_is_the_policy(drawn: list[tuple[float, float, i
     short = replay(on, jobs, RunNow(), Perfect(on.table))
 
     assert short == replay(on, jobs, Asked(), Perfect(on.table))
+
+
+@settings(max_examples=15, deadline=None)
+@given(drawn=JOBS)
+def test_elastic_is_carbon_aware_for_jobs_of_one_width(drawn: list[tuple[float, float, int, bool]]) -> None:
+    """And no job of a trace has another: so it is searched for as quickly, and with the same result."""
+    on, jobs = world(), requests(drawn)
+
+    elastic, aware = (replay(on, jobs, policy, Perfect(on.table)) for policy in (Elastic(), CarbonAware()))
+
+    assert elastic == aware
 
 
 @settings(max_examples=60, deadline=None)
