@@ -33,14 +33,11 @@ check: .venv/installed
 	@$(BIN)/lint-imports --no-logo
 	@echo 'check: all good'
 
-# Tests on real clusters wait for most of their time: one process more than there are cores.
-WORKERS = $(shell $(PY) -c 'import os; print((os.cpu_count() or 1) + 1)')
-
 test: .venv/installed
-	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup -m "not soak" $(ARGS)
+	@$(PY) -m pytest -n auto --dist loadgroup -m "not soak" $(ARGS)
 
 soak: .venv/installed
-	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup -m soak $(ARGS)
+	@$(PY) -m pytest -n auto --dist loadgroup -m soak $(ARGS)
 
 bench: .venv/installed
 	@set -e; for file in benchmarks/bench_*.py; do echo "== $$file"; $(PY) "$$file"; done

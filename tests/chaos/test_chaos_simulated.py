@@ -19,7 +19,7 @@ from tests.chaos.sim_round import play
 from tests.chaos.simulated import START, SimClock, Storage, Training, World
 
 
-@pytest.mark.parametrize("seed", [5, 23, 106])
+@pytest.mark.parametrize("seed", [5, 23, pytest.param(106, marks=pytest.mark.soak)])
 def test_hours_of_chaos_lose_double_and_mistake_nothing(tmp_path: Path, seed: int) -> None:
     """Deaths at writes and calls, lost answers, restarts, orphans, clock jumps and people: every job ends as it did."""
     played = play(seed, tmp_path, jobs=12, passes=250)

@@ -157,6 +157,7 @@ def test_a_cluster_that_does_not_take_us_is_told_in_our_words(
 
 
 @pytest.mark.ray
+@pytest.mark.soak
 def test_a_replay_whose_worker_died_is_begun_anew_and_not_for_ever(
     ray_bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,6 +177,7 @@ def test_a_replay_whose_worker_died_is_begun_anew_and_not_for_ever(
 
 
 @pytest.mark.ray
+@pytest.mark.soak
 def test_a_lost_cluster_is_told_and_nothing_is_begun_in_its_place(
     ray_bench: Bench, local_ray: LocalRay, monkeypatch: pytest.MonkeyPatch
 ) -> None:

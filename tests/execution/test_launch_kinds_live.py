@@ -114,6 +114,7 @@ def test_ranks_go_on_at_half_the_width_on_the_other_cluster(
     )
 
 
+@pytest.mark.soak
 def test_ray_train_goes_on_at_half_the_width_on_the_other_cluster(
     local_ray: LocalRay, repository: Path, tmp_path: Path
 ) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 import carbonsched_entry
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]  # it is built and installed once
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTSIDE = dict(os.environ)

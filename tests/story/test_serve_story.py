@@ -47,7 +47,7 @@ def test_people_are_told_how_their_jobs_ended(desk: Desk) -> None:
 
 def test_a_followed_log_and_a_job_outlive_a_scheduler_that_ends(desk: Desk) -> None:
     """SIGTERM ends the loop in time and the job runs on; the next one holds and resumes it, all in one log."""
-    job = desk.submit("followed", 12)
+    job = desk.submit("followed", 20)
     desk.until(job, {"running"})
     follower = desk.start("logs", job, "-f")
     pid = desk.scheduler()
