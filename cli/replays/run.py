@@ -25,7 +25,7 @@ from scheduler.simulation.results import Replayed
 _PAYS_FROM: Final = 2000
 """Jobs times replays from which processes are started: each costs a second to start."""
 _RAY_PAYS_FROM_S: Final = 60.0
-"""Serial work from which a Ray cluster is connected to, measured by `benchmarks/bench_executor.py`. [s]"""
+"""Serial work from which a Ray cluster is connected to; `benchmarks/bench_executor.py` tells what one costs. [s]"""
 _LOOK_S: Final = 2.0
 """How long one replay of a kind is tried here, to know how long all of them take. [s]"""
 
