@@ -107,9 +107,12 @@ def metered_lines(launch: Launch) -> int:
 
 
 def kill_a_collector() -> None:
-    """Kill the collector of one node."""
-    listing = subprocess.run(["ps", "-A", "-o", "pid=,args="], capture_output=True, text=True, check=True).stdout
-    os.kill(next(int(row.split()[0]) for row in listing.splitlines() if "ray::Collector" in row), signal.SIGKILL)
+    """Kill the collector of one node: the youngest, for those of the test before may still be about."""
+    listing = subprocess.run(
+        ["ps", "-A", "-o", "etimes=,pid=,args="], capture_output=True, text=True, check=True
+    ).stdout
+    rows = [row.split() for row in listing.splitlines() if "ray::Collector" in row]
+    os.kill(int(min(rows, key=lambda row: int(row[0]))[1]), signal.SIGKILL)
 
 
 def ran(executor: RayRest, launch: Launch, until: Until, *, killing: bool) -> tuple[EnergyCurve, dict[str, object]]:
