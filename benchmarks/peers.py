@@ -96,7 +96,7 @@ class Tidegap:
     def ask(self, question: Question) -> Ask:
         """Its recommendation; the hour of now means at once."""
         from tidegap import recommend_window  # noqa: PLC0415  # it need not be there
-        from tidegap.types import GridForecast, GridForecastEntry  # noqa: PLC0415
+        from tidegap.types import GridForecast, GridForecastEntry  # noqa: PLC0415  # the same
 
         hours = [
             GridForecastEntry((question.first + HOUR * n).isoformat(), value, "average")

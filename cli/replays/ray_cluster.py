@@ -119,7 +119,7 @@ class RayCluster:
         try:
             while waiting or flying:
                 if not ray.is_initialized():
-                    raise ConnectionError  # noqa: TRY301
+                    raise ConnectionError  # noqa: TRY301  # lost is lost, whoever notices
                 self.width = max(1, self._cpus())
                 while waiting and len(flying) < max(_LEAST_IN_FLIGHT, _AHEAD * self.width):
                     order = waiting.popleft()

@@ -118,7 +118,7 @@ class Relaxed:
         stretches = [(int(rows[at % self._size // count]), float(t_h[at // self._size]), end_h)]
         for layer in self._layers[number:0:-1]:
             assert layer.ended is not None  # noqa: S101  # all but the first say so
-            assert layer.began is not None  # noqa: S101
+            assert layer.began is not None  # noqa: S101  # the same
             ended = int(layer.ended.flat[at])
             began = int(layer.began.flat[ended])
             row = int(rows[ended % self._size // count])
