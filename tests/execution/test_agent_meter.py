@@ -76,7 +76,7 @@ def test_the_counters_of_the_jobs_gpus_are_kept_from_start_to_end(node: Node, wo
     assert made.measured.tolist() == [1.0] * (len(made.at_h) - 1)
     watts = made.gpu_kwh[-1] * 1000 / made.at_h[-1]
     assert 2 * POWER_W == pytest.approx(watts, rel=0.2)
-    assert 0.7 <= made.at_h[-1] * 3600 < 3.0  # instants are whole milliseconds, and a sleep may end a little early
+    assert 0.7 <= made.at_h[-1] * 3600 < 3.0  # on busy cores 0.798 s was seen between the two
     assert outcome.energy_j == pytest.approx(made.gpu_kwh[-1] * 3.6e6, abs=1.0)
     assert ("nvml_counter", "") == (outcome.energy_source, node.outcome["unmetered"])
     share = node.outcome["measured_share"]
